@@ -1,0 +1,142 @@
+"""The ledger's tables: events, the rollups kept in step with them, and how far each spool file was read.
+
+Only the recorder writes here. Money is in nano-USD, times are UTC, `day` is the day in the workspace's time zone.
+The tables carry the workspace in their keys and no foreign keys, so that they can be partitioned and sharded.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class UsageEvent(models.Model):
+    """One call: what was asked of whom, what it used, what it cost and why. Appended, never changed."""
+
+    pk = models.CompositePrimaryKey("admitted_at", "id")
+    id = models.UUIDField()
+    admitted_at = models.DateTimeField()
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    client = models.TextField(help_text="The client's slug; empty: Unattributed.")
+    key_id = models.UUIDField()
+    key_name = models.TextField()
+    credential_id = models.UUIDField(null=True)
+    provider = models.TextField()
+    model = models.TextField(help_text="As priced: the model that answered, else the one asked for.")
+    requested_model = models.TextField()
+    endpoint = models.TextField()
+    stream = models.BooleanField()
+    test = models.BooleanField(help_text="A call to the sandbox: never on a statement.")
+    source = models.TextField(help_text="`proxy`, or what a caller of the usage endpoint names.")
+    status = models.TextField(help_text="ok, aborted, provider_error or not_dispatched.")
+    http_status = models.SmallIntegerField()
+    estimated = models.BooleanField()
+    flags = models.JSONField(default=list)
+    input_tokens = models.BigIntegerField()
+    cache_read_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    usage = models.JSONField(help_text="Every non-zero canonical count (metering.usage.Usage).")
+    cost = models.BigIntegerField(null=True, help_text="Nano-USD; null: unpriced.")
+    cost_source = models.TextField(help_text="catalogue, provider, free, sandbox; empty: unpriced.")
+    price_version = models.TextField()
+    lines = models.JSONField(help_text="[[unit, count, unit price USD, amount USD], …] that make the cost.")
+    provider_cost = models.BigIntegerField(null=True, help_text="Nano-USD as the provider reported it.")
+    price = models.BigIntegerField(null=True, help_text="Nano-USD that the client pays; null: no contract.")
+    latency_ms = models.IntegerField()
+    first_byte_ms = models.IntegerField(null=True)
+    tags = models.JSONField()
+
+    class Meta:
+        db_table = "usage_event"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Tally(models.Model):
+    """The sums that every rollup keeps."""
+
+    calls = models.BigIntegerField()
+    errors = models.BigIntegerField(help_text="Calls with status provider_error.")
+    unpriced = models.BigIntegerField()
+    estimated = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    cache_read_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    cost = models.BigIntegerField(help_text="Nano-USD; unpriced calls add nothing.")
+    last_call_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class DailyUsage(Tally):
+    """A day of one workspace by client, provider, model and key."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "day", "client", "provider", "model", "key_id")
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    client = models.TextField()
+    provider = models.TextField()
+    model = models.TextField()
+    key_id = models.UUIDField()
+
+    class Meta:
+        db_table = "daily_usage"
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.client} {self.model}"
+
+
+class DailyTagUsage(Tally):
+    """A day of one workspace by one tag's value."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "day", "tag_key", "tag_value")
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    tag_key = models.TextField()
+    tag_value = models.TextField()
+
+    class Meta:
+        db_table = "daily_tag_usage"
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.tag_key}={self.tag_value}"
+
+
+class DailyRefusals(models.Model):
+    """Calls that we refused, by key, client and code: no events, but counted."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "day", "client", "key_id", "code")
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    client = models.TextField()
+    key_id = models.UUIDField()
+    code = models.TextField()
+    calls = models.BigIntegerField()
+
+    class Meta:
+        db_table = "daily_refusals"
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.code}: {self.calls}"
+
+
+class SpoolFile(models.Model):
+    """How far a spool file was recorded: moved in the same transaction as the events it held."""
+
+    name = models.TextField(primary_key=True)
+    offset = models.BigIntegerField(help_text="Bytes from the file's beginning that are in the ledger.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table: ClassVar[str] = "spool_file"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.offset}"
