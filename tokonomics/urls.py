@@ -6,9 +6,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from tokonomics import health
+from tokonomics import health, site
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", site.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
 ]
