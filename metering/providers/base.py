@@ -1,0 +1,129 @@
+"""What a provider is to the meter: which calls it takes, under which path, and who reads the answer. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metering.usage import Reading
+
+MOST_CACHED_ROUTES = 2048
+SAFE_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@+=-]|%3[Aa])+)+/?")
+"""No escapes but the colon's, no empty segment: what we match is what the provider sees."""
+VERSIONS = re.compile(r"^(?:(?:/openai|/api|/inference|/api/paas)?/v\d+(?:(?:alpha|beta)\d*)?(?=/))+")
+"""The versions that official SDKs put before their paths, once or twice."""
+
+
+class Reader(Protocol):
+    """Folds the JSON documents of ONE answer: its whole body, or each event of its stream, to the same reading.
+
+    `terminal` turns true with the document that ends a stream (`response.completed`, `message_stop`).
+    """
+
+    terminal: bool
+
+    def read(self, document: Any) -> None:
+        """Take one more document. Never raises, whatever JSON it is."""
+
+    def reading(self) -> Reading:
+        """What was learnt so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One call that a provider takes. `kind` names it on the event; `pattern` matches the provider's own path.
+
+    `metered`: makes an event. `free`: makes an event of cost 0. `asks_usage`: a stream reports its usage only when
+    `stream_options.include_usage` asks for it. `estimable`: text goes in and out, so that an answer without usage can
+    be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `objection`
+    says why one request (the parsed body) cannot be metered, or is empty. `dialect` and `bearer` are set where a
+    provider speaks a second dialect beside its own.
+    """
+
+    kind: str
+    method: str
+    pattern: re.Pattern[str]
+    reader: Callable[[], Reader]
+    metered: bool = True
+    free: bool = False
+    asks_usage: bool = False
+    estimable: bool = True
+    stream: bool | None = None
+    refusal: str = ""
+    objection: Callable[[Mapping[str, Any]], str] | None = None
+    dialect: str = ""
+    bearer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A call that was found. `path` is the provider's own, version included, without query.
+
+    `model` is empty, and `stream` None, where they stand in the body.
+    """
+
+    endpoint: Endpoint
+    path: str
+    model: str = ""
+    stream: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider. `base_url` has no version: paths bring it; `prefix` is the version that paths begin with by default.
+
+    `own_path` turns the path a client sent, with or without a version, into the provider's own. `key_header` and
+    `key_prefix` say how the provider's key is sent; `catalogue` is its id in the price catalogue, empty: no prices.
+    """
+
+    slug: str
+    label: str
+    dialect: str
+    base_url: str
+    prefix: str
+    own_path: Callable[[str], str]
+    endpoints: tuple[Endpoint, ...]
+    catalogue: str = ""
+    key_header: bytes = b"authorization"
+    key_prefix: bytes = b"Bearer "
+    extra_headers: tuple[tuple[bytes, bytes], ...] = ()
+    _routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False, compare=False)
+
+    def route(self, method: str, path: str) -> Route | None:
+        """The call behind `/proxy/{slug}`: `path` is raw, without query. None: not on the list."""
+        found = self._routes.get((method, path))
+        if found is None and (found := self._find(method, path)) is not None:
+            if len(self._routes) >= MOST_CACHED_ROUTES:
+                self._routes.clear()
+            self._routes[method, path] = found
+        return found
+
+    def _find(self, method: str, path: str) -> Route | None:
+        if ".." in path or not SAFE_PATH.fullmatch(path):
+            return None
+        own = self.own_path(path.removesuffix("/"))
+        for endpoint in self.endpoints:
+            if endpoint.method == method and (match := endpoint.pattern.fullmatch(own)):
+                return Route(endpoint, own, match.groupdict().get("model") or "", endpoint.stream)
+        return None
+
+    def key(self, endpoint: Endpoint, secret: bytes) -> tuple[bytes, bytes]:
+        """The header, name and value, that carries the provider's key."""
+        if endpoint.bearer:
+            return b"authorization", b"Bearer " + secret
+        return self.key_header, self.key_prefix + secret
+
+    def target(self, base_path: str, route: Route) -> str:
+        """The path to ask for at a base URL whose own path is `base_path` and may end in the version already."""
+        return base_path.rstrip("/").removesuffix(self.prefix) + route.path
+
+
+def under(prefix: str) -> Callable[[str], str]:
+    """An `own_path` for a provider with one version: whatever versions a path begins with become `prefix`."""
+
+    def own_path(path: str) -> str:
+        return prefix + VERSIONS.sub("", path, count=1)
+
+    return own_path

@@ -1,0 +1,119 @@
+"""The `X-Metering-Tags` header: what it may hold, and the client it names. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from metering.errors import Refusal
+
+LARGEST_HEADER = 4096
+MOST_TAGS = 32
+LONGEST_VALUE = 256
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories that no value may hold: controls, invisible marks, lone surrogates, line separators."""
+
+EXAMPLE = '{"client":"acme-corp","project":"chatbot"}'
+
+
+class InvalidTags(Refusal):
+    """The header is not what we promise to keep: nothing is forwarded."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("invalid_tags", f"X-Metering-Tags: {problem} Send a JSON object such as {EXAMPLE}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """`values` is shared between the calls that sent the same header: read it, never change it.
+
+    `client` is the value of the `client` tag without surrounding spaces; empty: none was named.
+    """
+
+    values: dict[str, str]
+    client: str
+
+
+NO_TAGS = Tags({}, "")
+
+
+def parse_tags(header: bytes | None) -> Tags:
+    """The tags of a header value as it came over the wire (UTF-8). Raises InvalidTags. Missing or blank: no tags."""
+    if not header:
+        return NO_TAGS
+    if len(header) > LARGEST_HEADER:
+        raise InvalidTags(f"{len(header)} bytes, at most {LARGEST_HEADER} are kept.")
+    return _parse(header)
+
+
+@lru_cache(maxsize=1024)
+def _parse(header: bytes) -> Tags:
+    pairs = _pairs(header)
+    if len(pairs) > MOST_TAGS:
+        raise InvalidTags(f"{len(pairs)} tags, at most {MOST_TAGS} are kept.")
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        if not KEY.fullmatch(key):
+            raise InvalidTags(f"the key {_shown(key)} must be a letter, then at most 63 of A-Z a-z 0-9 _ . -")
+        if key in values:
+            raise InvalidTags(f"the key {_shown(key)} stands there twice.")
+        values[key] = _value(key, value)
+    return Tags(values, values.get("client", "").strip())
+
+
+def _pairs(header: bytes) -> tuple[tuple[str, Any], ...]:
+    try:
+        text = header.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidTags("the bytes are not UTF-8.") from error
+    if not text.strip():
+        return ()
+    try:
+        found = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidTags("this is not one JSON object.") from error
+    if type(found) is not tuple:
+        raise InvalidTags("this is JSON, but not an object.")
+    return found
+
+
+def _number(text: str) -> str:
+    if not math.isfinite(float(text)):
+        raise InvalidTags("a number is too large.")
+    return text
+
+
+def _constant(text: str) -> str:
+    raise InvalidTags(f"{text} is not a JSON value.")
+
+
+# Pairs, since a dict would drop duplicate keys without a word; a tuple is what no other JSON value decodes to.
+# Numbers stay the text they are.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_int=_number, parse_float=_number, parse_constant=_constant, strict=True
+)
+
+
+def _value(key: str, value: object) -> str:
+    if value is True or value is False:
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise InvalidTags(f"the value of {_shown(key)} must be a string, a number or a boolean.")
+    if not value.isascii() or not value.isprintable():
+        value = unicodedata.normalize("NFC", value)
+        if not FORBIDDEN.isdisjoint(map(unicodedata.category, value)):
+            raise InvalidTags(f"the value of {_shown(key)} holds a control or invisible character.")
+    if len(value) > LONGEST_VALUE:
+        raise InvalidTags(f"the value of {_shown(key)} has {len(value)} characters, at most {LONGEST_VALUE} are kept.")
+    return value
+
+
+def _shown(key: str) -> str:
+    """A key as it may stand in a message and a log: short and plain ASCII."""
+    return ascii(key if len(key) <= 64 else key[:64] + "…")
