@@ -1,0 +1,149 @@
+"""What a call costs: a rate card, resolved once, and the arithmetic that charges a call's usage to it.
+
+The counts of a usage are inclusive: `input_tokens` holds cache reads, audio and so on. A card takes each part that it
+prices apart out of the count that holds it, once, so that every token is charged at exactly one price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from billing.money import to_nano
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from metering.usage import Usage
+
+ZERO = Decimal(0)
+
+
+class Line(NamedTuple):
+    """One line of the explanation of a cost: `count` of `unit` at `unit_price` USD each make `amount` USD."""
+
+    unit: str
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a line
+    unit_price: Decimal
+    amount: Decimal
+
+
+class Rate(NamedTuple):
+    """A list price: `price` USD for `per` of `unit` (a field of `Usage`, or `requests`)."""
+
+    unit: str
+    price: Decimal
+    per: int
+    unit_price: Decimal
+    exact: bool
+    """Whether `unit_price` is exactly `price / per`: not so for a price an hour, charged by the second."""
+
+    def line(self, count: int) -> Line:
+        """The explanation of `count` units at this price."""
+        amount = self.unit_price * count if self.exact else self.price * count / self.per
+        return Line(self.unit, count, self.unit_price, amount)
+
+
+class Band(NamedTuple):
+    """The rates of a whole call whose input is longer than `over` tokens."""
+
+    over: int
+    rates: tuple[Rate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a call costs, and why. `cost` is in nano-USD: the sum of the lines' exact amounts, rounded once."""
+
+    cost: int
+    lines: tuple[Line, ...]
+    model: str = ""
+    """The model as it was looked up: the last part's, when a call has several."""
+    source: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """An entry of a price list, taken apart once so that a call needs arithmetic only."""
+
+    rates: tuple[Rate, ...]
+    """The prices of an ordinary call."""
+    bands: tuple[Band, ...]
+    """The prices of long calls, the longest first."""
+    counts: Callable[[Usage], list[int]] = field(repr=False, compare=False)
+    """Reads how much of each rate's unit a usage holds, in the order of `rates`, inclusive."""
+    nested: tuple[tuple[int, tuple[int, ...]], ...]
+    """(position of a rate, positions of the rates of its parts), the innermost first."""
+    families: frozenset[str]
+    """What is priced at all: `tokens`, `durations`, `document_pages`, `requests`…"""
+    free: bool
+    """Whether the model is listed without any price: free of charge."""
+
+    def own_counts(self, usage: Usage) -> list[int]:
+        """How much is charged at each rate: every whole less its parts. A part larger than its whole leaves none."""
+        counts = self.counts(usage)
+        for whole, parts in self.nested:
+            rest = counts[whole]
+            for part in parts:
+                rest -= counts[part]
+            counts[whole] = max(rest, 0)
+        return counts
+
+    def rates_at(self, input_tokens: int) -> tuple[Rate, ...]:
+        """The rates of a call with so many input tokens: passing a threshold changes the price of the whole call."""
+        for band in self.bands:
+            if input_tokens > band.over:
+                return band.rates
+        return self.rates
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """The prices of one model at one moment and in one context (service tier, speed)."""
+
+    provider: str
+    """The catalogue's id of the provider."""
+    model: str
+    """The model as it was asked for."""
+    listed_as: str
+    """The catalogue's own id of the model."""
+    source: str
+    """`catalogue` or `sandbox`."""
+    version: str
+    """The price list: `genai-prices 0.2.3`."""
+    tariff: Tariff
+
+    def charge(self, usage: Usage) -> Charge:
+        """The cost of a usage. Never raises."""
+        counts = self.tariff.own_counts(usage)
+        rates = self.tariff.rates_at(usage.input_tokens)
+        lines = tuple([rate.line(count) for rate, count in zip(rates, counts, strict=True) if count > 0])
+        return Charge(total(lines), lines, self.model, self.source, self.version)
+
+    def prices(self, usage: Usage) -> bool:
+        """Whether there is a price for what was used: tokens on a card of hourly prices have none."""
+        priced = self.tariff.families
+        used = families_of(usage)
+        covered = not priced.isdisjoint(used) if used else bool(priced)
+        return covered or self.tariff.free or "requests" in priced
+
+
+def total(lines: Iterable[Line]) -> int:
+    """The nano-USD of some lines: summed exactly, rounded once."""
+    return to_nano(sum([line.amount for line in lines], ZERO))
+
+
+def families_of(usage: Usage) -> tuple[str, ...]:
+    """The kinds of thing that a usage counts and that a price list must know to price it."""
+    families = []
+    if usage.input_tokens or usage.output_tokens:
+        families.append("tokens")
+    if usage.audio_seconds:
+        families.append("durations")
+    if usage.document_pages:
+        families.append("document_pages")
+    if usage.search_units:
+        families.append("rerank")
+    return tuple(families)

@@ -1,0 +1,89 @@
+"""From what a reader learnt of an answer to what the call costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing.pricing import ZERO, Charge, Line, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from billing.catalogue import Catalogue, Context
+    from billing.pricing import RateCard
+    from metering.usage import Reading, Usage
+
+# Service tiers as answers name them (lower case) → the catalogue's context; every other tier stands for itself.
+# Google: `trafficType` of Vertex AI. Anthropic: a batch is a service tier in its answers.
+CONTEXTS: dict[str, Context] = {
+    "": (),
+    "batch": (("processing", "batch"),),
+    "on_demand_flex": (("service_tier", "flex"),),
+    "on_demand_priority": (("service_tier", "priority"),),
+}
+
+
+def charge_reading(
+    catalogue: Catalogue, provider: str, reading: Reading, requested_model: str, moment: datetime
+) -> Charge | None:
+    """The cost of an answer of a provider (its catalogue id), each part at its own model; None where it is unpriced.
+
+    The model that answered decides; where the catalogue does not know it, the model that was asked for. `moment` is
+    aware: when the call was admitted.
+    """
+    context = price_context(reading)
+    charges = []
+    for models, usage in _parts(reading, requested_model):
+        card = _card(catalogue, provider, models, moment, context)
+        if card is None or not card.prices(usage):
+            return None
+        charges.append(card.charge(usage))
+    return _together(charges)
+
+
+def price_context(reading: Reading) -> Context:
+    """What beside model and moment decides the price of an answer: its service tier, and what the reader names."""
+    tier = reading.service_tier.lower()
+    context = CONTEXTS.get(tier)
+    if context is None:
+        context = (("service_tier", tier),)
+    return (*context, *reading.context) if reading.context else context
+
+
+def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...], Usage]]:
+    """Each part's usage with the names to look for, the best first. A part of another model has that name only."""
+    answered = (reading.model, requested_model)
+    if reading.parts:
+        own = ("", reading.model)
+        return [(answered if part.model in own else (part.model,), part.usage) for part in reading.parts]
+    return [] if reading.usage is None else [(answered, reading.usage)]
+
+
+def _card(
+    catalogue: Catalogue, provider: str, models: tuple[str, ...], moment: datetime, context: Context
+) -> RateCard | None:
+    for model in models:
+        card = catalogue.rate_card(provider, model, moment, context) if model else None
+        if card is not None:
+            return card
+    return None
+
+
+def _together(charges: list[Charge]) -> Charge | None:
+    if len(charges) < 2:
+        return charges[0] if charges else None
+    lines = tuple(_merged(line for charge in charges for line in charge.lines))
+    last = charges[-1]
+    return Charge(total(lines), lines, last.model, last.source, last.version)
+
+
+def _merged(lines: Iterable[Line]) -> Iterable[Line]:
+    """Lines of the same unit and price as one."""
+    merged: dict[tuple[object, ...], Line] = {}
+    for line in lines:
+        same = merged.get((line.unit, line.unit_price), line._replace(count=0, amount=ZERO))
+        merged[line.unit, line.unit_price] = line._replace(
+            count=same.count + line.count, amount=same.amount + line.amount
+        )
+    return merged.values()
