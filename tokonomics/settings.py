@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import csp.constants
 
@@ -37,8 +37,10 @@ DEBUG = envbool("DEBUG", False)
 # Engines: the embedded ones below DATA_DIR unless a URL names others
 EMBEDDED_DATABASE = not envsecret("DATABASE_URL")
 EMBEDDED_REDIS = not envsecret("REDIS_URL")
-DATABASE_URL = envsecret("DATABASE_URL") or f"postgresql://tokonomics@/tokonomics?host={SOCKET_DIR / 'postgres'}"
-REDIS_URL = envsecret("REDIS_URL") or f"unix://{SOCKET_DIR / 'redis.sock'}?db=0"
+DATABASE_URL = (
+    envsecret("DATABASE_URL") or f"postgresql://tokonomics@/tokonomics?host={quote(f'{SOCKET_DIR}/postgres', safe='')}"
+)
+REDIS_URL = envsecret("REDIS_URL") or f"unix://{quote(f'{SOCKET_DIR}/redis.sock')}?db=0"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
