@@ -76,6 +76,9 @@ ENCRYPTION_KEYS = [key.strip() for key in envsecret("ENCRYPTION_KEYS").split(","
 # Who may speak to it
 ALLOWED_HOSTS = envlist("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or ""]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXY_COUNT = envint("TRUSTED_PROXY_COUNT", 0, 0, 9)
+"""How many proxies stand in front of the gateway and tell it the visitor's address in X-Forwarded-For."""
+TRUST_FORWARDED = TRUSTED_PROXY_COUNT > 0
 ALLOW_PRIVATE_ADDRESSES = envbool("TOKONOMICS_ALLOW_PRIVATE_ADDRESSES", EMBEDDED_DATABASE)
 """Whether provider base URLs and webhooks may point at private and loopback addresses."""
 CLOSED_SIGNUP = envbool("CLOSED_SIGNUP", False)
@@ -101,6 +104,7 @@ SPOOL_SYNC = envbool("SPOOL_SYNC", False)
 """True: lines reach the disk (fdatasync, grouped) before the call goes on, so that they survive a power cut."""
 
 # The site
+SITE_WORKERS = envint("SITE_WORKERS", 2, 1, 256)
 INSTALLED_APPS = [
     "tokonomics",
     "metering",
@@ -183,8 +187,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
-ALLAUTH_TRUSTED_PROXY_COUNT = envint("TRUSTED_PROXY_COUNT", 1, 1)
-"""Proxies that append to X-Forwarded-For: the gateway itself, and each one in front of it."""
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 + TRUSTED_PROXY_COUNT
 MFA_TOTP_ISSUER = "Tokonomics"
 
 # What browsers are told

@@ -22,7 +22,18 @@ from tokonomics.embedded.folders import EngineFailed, make_folders
 from tokonomics.embedded.postgres import Postgres
 from tokonomics.embedded.redis import Redis
 
-__all__ = ["Engine", "EngineFailed", "Postgres", "Redis", "command_of", "engines", "lock_of", "running", "serve"]
+__all__ = [
+    "Engine",
+    "EngineFailed",
+    "Postgres",
+    "Redis",
+    "command_of",
+    "engines",
+    "lock_of",
+    "running",
+    "serve",
+    "shared",
+]
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -84,6 +95,15 @@ def serve(engine: Engine, *, wait: bool) -> None:
 @contextlib.contextmanager
 def engines(used: Sequence[Engine]) -> Iterator[None]:
     """Have these engines of one DATA_DIR serve meanwhile, started here unless they run; raises EngineFailed."""
+    with shared(used):
+        for engine in used:
+            _start(engine)
+        yield
+
+
+@contextlib.contextmanager
+def shared(used: Sequence[Engine]) -> Iterator[None]:
+    """Count as a user of these engines meanwhile, whoever starts them; the last user to leave stops them."""
     if not used:
         yield
         return
@@ -91,8 +111,6 @@ def engines(used: Sequence[Engine]) -> Iterator[None]:
     users = used[0].data_dir / "log" / "users.lock"
     share = locks.take(users, shared=True)
     try:
-        for engine in used:
-            _start(engine)
         yield
     finally:
         if share is not None:

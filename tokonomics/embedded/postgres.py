@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import psutil
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from tokonomics.embedded.folders import EngineFailed
 from tokonomics.environment import socket_directory
@@ -90,9 +91,9 @@ class Postgres:
 
     def ready(self) -> bool:
         """Whether it takes connections and has the product's database, which is made here if it is missing."""
-        place = {"host": str(self.sockets), "user": USER, "dbname": "postgres"}
+        place = make_conninfo(host=str(self.sockets), user=USER, dbname="postgres", connect_timeout=2)
         try:
-            with psycopg.connect(**place, connect_timeout=2, autocommit=True) as connection:
+            with psycopg.connect(place, autocommit=True) as connection:
                 _create_database(connection)
         except (psycopg.OperationalError, psycopg.InternalError):
             return False
