@@ -1,0 +1,133 @@
+"""A period's cost day by day, split into the dearest groups and the rest: what the chart draws and its table says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, CharField, Count, F, QuerySet, Sum, When
+from django.db.models.functions import Cast
+
+from metering.periods import DAY, Period
+from metering.reports import daily
+
+GROUPS = {"client": "Client", "model": "Model", "provider": "Provider", "key": "Key"}
+"""What the days can be split by, in the words of the page."""
+SHOWN = 6
+"""Named series: more cannot be told apart."""
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One group's cost in nano-USD on each day; `name` is its value in the ledger (a key's id as text)."""
+
+    name: str
+    costs: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        """Over all days."""
+        return sum(self.costs)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A period by day: the dearest groups `named`, and the rest; together the whole cost.
+
+    `previous` is what the same weekday of the period before cost in all (None: that period has none). `forecast` is
+    for today and the days to come: what that weekday cost in the last 7 full days (None: elsewhere, or no week yet).
+    """
+
+    days: Sequence[date]
+    today: date
+    named: Sequence[Series]
+    others: Series
+    other_count: int
+    unattributed: Series
+    previous: Sequence[int | None]
+    forecast: Sequence[int | None]
+
+    @property
+    def series(self) -> list[Series]:
+        """All of them in the order of the stack, from the ground up."""
+        return [*self.named, self.others, self.unattributed]
+
+    @property
+    def totals(self) -> list[int]:
+        """The whole cost of each day."""
+        return [sum(costs) for costs in zip(*(series.costs for series in self.series), strict=True)]
+
+
+def by_day(workspace_id: UUID, period: Period, group: str, today: date) -> Days:
+    """The period's cost by day and by `group`, a key of `GROUPS` (4 queries)."""
+    rows = daily(workspace_id, period).annotate(name=_name(group))
+    names = _dearest(rows)
+    count = rows.exclude(name="").aggregate(count=Count("name", distinct=True))["count"]
+    costs = _costs(rows, names)
+    days = period.whole.days
+    whole = _whole(workspace_id, period, today)
+
+    def column(name: str | None) -> Series:
+        return Series(name or "", [costs.get((day, name), 0) for day in days])
+
+    return Days(
+        days=days,
+        today=today,
+        named=[column(name) for name in names],
+        others=column(None),
+        other_count=count - len(names),
+        unattributed=column(""),
+        previous=_previous(whole, period, days),
+        forecast=_forecast(whole, days, today),
+    )
+
+
+def _name(group: str) -> Cast | F:
+    return Cast("key_id", CharField()) if group == "key" else F(group)
+
+
+def _dearest(rows: QuerySet[Any, Any]) -> list[str]:
+    found = rows.exclude(name="").values("name").annotate(sum=Sum("cost")).order_by("-sum", "name")
+    return [row["name"] for row in found[:SHOWN]]
+
+
+def _costs(rows: QuerySet[Any, Any], names: Sequence[str]) -> dict[tuple[date, str | None], int]:
+    """Cost by (day, name); the groups that are not named go together under None."""
+    known = When(name__in=[*names, ""], then=F("name"))
+    found = rows.values("day", shown=Case(known, default=None, output_field=CharField())).annotate(sum=Sum("cost"))
+    return {(row["day"], row["shown"]): int(row["sum"]) for row in found}
+
+
+def _whole(workspace_id: UUID, period: Period, today: date) -> dict[date, int]:
+    """The whole cost of each day that had calls, from the period before on, and of the last full week."""
+    first = min(period.whole.before.first, today - DAY * WEEK)
+    rows = daily(workspace_id, Period(first, max(period.last, today)))
+    return {row["day"]: int(row["sum"]) for row in rows.values("day").annotate(sum=Sum("cost"))}
+
+
+def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date]) -> list[int | None]:
+    before = period.whole.before
+    if not any(before.first <= day <= before.last for day in whole):
+        return [None] * len(days)
+
+    def same_weekday(day: date) -> int | None:
+        weeks = -((before.last - day).days // WEEK)
+        candidate = day - DAY * WEEK * weeks
+        return whole.get(candidate, 0) if candidate >= before.first else None
+
+    return [same_weekday(day) for day in days]
+
+
+def _forecast(whole: Mapping[date, int], days: Sequence[date], today: date) -> list[int | None]:
+    if not any(day <= today - DAY * WEEK for day in whole):
+        return [None] * len(days)
+
+    def usual(day: date) -> int | None:
+        weeks = (day - today).days // WEEK + 1
+        return whole.get(day - DAY * WEEK * weeks, 0) if day >= today else None
+
+    return [usual(day) for day in days]
