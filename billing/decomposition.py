@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Prices = Mapping[str, Decimal | TieredPrices]
 
 # The unit of the price list → the field of our usage that counts it, in the order in which an explanation lists them.
-# Units that no answer counts (characters, pixels, cached images, text messages of a voice session) have no field.
+# Not here: what no answer counts (characters, pixels, cached images). Counted on the event but in no cost: file
+# searches (`storage_searches`), as in the reference costs; Google's grounding, whose free daily share no answer tells.
 FIELDS = {
     "input_tokens": "input_tokens",
     "cache_read_tokens": "cache_read_tokens",
@@ -51,8 +52,9 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of the price list that a usage counts."""
+    """A unit of the price list that a usage counts in `field`; `name` is what a line of an explanation calls it."""
 
+    name: str
     field: str
     per: int
     dimensions: frozenset[tuple[str, str]]
@@ -64,8 +66,10 @@ class Unit:
 
 
 def _unit(key: str) -> Unit:
-    data = unit_data[key]
-    return Unit(FIELDS[key], data["per"], frozenset(data["dimensions"].items()), data["dimensions"]["family"])
+    data, field = unit_data[key], FIELDS[key]
+    family = data["dimensions"]["family"]
+    name = f"{field}_tokens" if family == "tokens" and not field.endswith("_tokens") else field
+    return Unit(name, field, data["per"], frozenset(data["dimensions"].items()), family)
 
 
 UNITS: dict[str, Unit] = {unit_data[key]["price_key"]: _unit(key) for key in FIELDS}
@@ -148,4 +152,4 @@ def _price_over(price: Decimal | TieredPrices, input_tokens: int) -> Decimal:
 
 def _rate(unit: Unit, price: Decimal) -> Rate:
     unit_price = price / unit.per
-    return Rate(unit.field, price, unit.per, unit_price, unit_price * unit.per == price)
+    return Rate(unit.name, price, unit.per, unit_price, unit_price * unit.per == price)

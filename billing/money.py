@@ -1,13 +1,14 @@
 """Money: integers of nano-USD (10⁻⁹ dollars) in the ledger, `Decimal` in arithmetic, no float anywhere.
 
-Every rounding of an amount happens in this file and is half-even: a call's cost and price to a nano-dollar, a
-statement's lines to the minor unit of its currency, and what a page shows to the digits it has room for.
+Every rounding of an amount happens in this file and is half-even, as Python's `round` of a Decimal is: a call's cost
+and price to a nano-dollar, a statement's lines to the minor unit of its currency, what a page shows to the digits it
+has room for.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 NANO = 1_000_000_000
 MINUS = "−"
@@ -20,7 +21,7 @@ _FRANCS = ("XAF", "XOF", "XPF")
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 MINOR_DIGITS = dict.fromkeys(_WHOLE + _FRANCS, 0) | dict.fromkeys(_THOUSANDTHS, 3) | dict.fromkeys(("CLF", "UYW"), 4)
 
-_AMOUNT = re.compile(r"(?P<sign>[-−+]?)\$?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)?(?:\.(?P<fraction>\d+))?", re.ASCII)
+_AMOUNT = re.compile(r"(?P<sign>[-−+]?)\$?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)?(?:\.(?P<fraction>\d*))?", re.ASCII)
 
 
 class InvalidAmount(ValueError):
@@ -31,7 +32,7 @@ def to_nano(amount: Decimal) -> int:
     """An amount of USD in nano-USD, rounded half-even. Raises `InvalidAmount` for NaN and infinities."""
     if not amount.is_finite():
         raise InvalidAmount(f"{amount} is not an amount of money.")
-    return int(amount.scaleb(9).to_integral_value(ROUND_HALF_EVEN))
+    return round(amount * NANO)
 
 
 def usd(nano: int) -> Decimal:
@@ -60,7 +61,7 @@ def parse_usd(text: str) -> int:
     Raises `InvalidAmount` for anything else, for more than nine decimals and for what the ledger cannot hold.
     """
     match = _AMOUNT.fullmatch(text.strip())
-    if match is None or (match["whole"] is None and match["fraction"] is None):
+    if match is None or not (match["whole"] or match["fraction"]):
         raise InvalidAmount("Write an amount in US dollars with a point for the cents, such as 1200.50.")
     fraction = match["fraction"] or ""
     if len(fraction.rstrip("0")) > 9:
@@ -90,7 +91,7 @@ def to_minor(amount: Decimal, currency: str) -> int:
     """
     if not amount.is_finite():
         raise InvalidAmount(f"{amount} is not an amount of money.")
-    return int(amount.scaleb(minor_digits(currency)).to_integral_value(ROUND_HALF_EVEN))
+    return round(amount.scaleb(minor_digits(currency)))
 
 
 def from_minor(units: int, currency: str) -> Decimal:
@@ -100,4 +101,4 @@ def from_minor(units: int, currency: str) -> Decimal:
 
 def rounded(number: Decimal, digits: int) -> Decimal:
     """A number to so many decimals, half-even: for what a page shows, never for what the ledger keeps."""
-    return number.scaleb(digits).to_integral_value(ROUND_HALF_EVEN).scaleb(-digits)
+    return Decimal(round(number.scaleb(digits))).scaleb(-digits)

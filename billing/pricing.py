@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """A list price: `price` USD for `per` of `unit` (a field of `Usage`, or `requests`)."""
+    """A list price: `price` USD for `per` of `unit`."""
 
     unit: str
     price: Decimal
@@ -41,8 +41,8 @@ class Rate(NamedTuple):
 
     def line(self, count: int) -> Line:
         """The explanation of `count` units at this price."""
-        amount = self.unit_price * count if self.exact else self.price * count / self.per
-        return Line(self.unit, count, self.unit_price, amount)
+        unit, price, per, unit_price, exact = self
+        return Line(unit, count, unit_price, unit_price * count if exact else price * count / per)
 
 
 class Band(NamedTuple):
@@ -52,8 +52,7 @@ class Band(NamedTuple):
     rates: tuple[Rate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a call costs, and why. `cost` is in nano-USD: the sum of the lines' exact amounts, rounded once."""
 
     cost: int
@@ -117,9 +116,10 @@ class RateCard:
 
     def charge(self, usage: Usage) -> Charge:
         """The cost of a usage. Never raises."""
-        counts = self.tariff.own_counts(usage)
-        rates = self.tariff.rates_at(usage.input_tokens)
-        lines = tuple([rate.line(count) for rate, count in zip(rates, counts, strict=True) if count > 0])
+        tariff = self.tariff
+        counts = tariff.own_counts(usage)
+        rates = tariff.rates_at(usage.input_tokens) if tariff.bands else tariff.rates
+        lines = tuple([rate.line(count) for rate, count in zip(rates, counts) if count > 0])  # noqa: B905 -- 0.1 µs
         return Charge(total(lines), lines, self.model, self.source, self.version)
 
     def prices(self, usage: Usage) -> bool:
@@ -132,7 +132,10 @@ class RateCard:
 
 def total(lines: Iterable[Line]) -> int:
     """The nano-USD of some lines: summed exactly, rounded once."""
-    return to_nano(sum([line.amount for line in lines], ZERO))
+    amount = ZERO
+    for line in lines:
+        amount += line.amount
+    return to_nano(amount)
 
 
 def families_of(usage: Usage) -> tuple[str, ...]:
