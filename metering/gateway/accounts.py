@@ -1,0 +1,101 @@
+"""What the directory holds: a key, its workspace, and the provider accounts that it may use."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from metering import providers
+from metering.gateway.upstream import Origin
+from tokonomics.crypto import Undecryptable
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from metering.providers.base import Provider
+    from tokonomics.crypto import Keyring
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Workspace:
+    """A tenant, with its day: the calendar day of a moment in the workspace's time zone."""
+
+    __slots__ = ("_day", "_day_ends", "_day_starts", "id", "suspended", "zone")
+
+    def __init__(self, identifier: str, zone: str, suspended: bool) -> None:
+        self.id = identifier
+        self.zone = zoneinfo.ZoneInfo(zone)
+        self.suspended = suspended
+        self._day = ""
+        self._day_starts = self._day_ends = 0.0
+
+    def day(self, moment: float) -> str:
+        """The day, as YYYY-MM-DD, of a moment in seconds since the epoch."""
+        if not self._day_starts <= moment < self._day_ends:
+            local = dt.datetime.fromtimestamp(moment, self.zone)
+            midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+            # By the wall clock: 23 or 25 hours when the clocks change.
+            following = midnight + dt.timedelta(days=1)
+            self._day = local.date().isoformat()
+            self._day_starts, self._day_ends = midnight.timestamp(), following.timestamp()
+        return self._day
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An account at a provider. `secret` is None when no key of ours opens it, and empty for a server that needs none."""
+
+    id: str | None
+    slug: str
+    provider: Provider
+    origin: Origin
+    authority: bytes
+    base_path: str
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An `mk_` key. `client` is the slug it is bound to, or None; `credentials` by route slug."""
+
+    id: str
+    name: str
+    workspace: Workspace
+    client: str | None
+    revoked: bool
+    credentials: dict[str, Credential]
+
+
+class CredentialRow(NamedTuple):
+    """A row of metering_providercredential, as far as a call needs it."""
+
+    workspace: UUID
+    id: UUID
+    slug: str
+    name: str
+    base_url: str
+    secret: bytes
+
+
+def credential_of(row: CredentialRow, keyring: Keyring) -> Credential:
+    """A row, decrypted. A secret that no key opens is refused when it is used."""
+    provider = providers.find(row.slug) or providers.compatible(row.slug, row.base_url, row.name)
+    secret: str | None = None
+    with contextlib.suppress(Undecryptable):
+        secret = keyring.decrypt(row.secret, workspace=row.workspace, row=row.id)
+    origin, authority, path = locate(row.base_url or provider.base_url, guarded=bool(row.base_url))
+    return Credential(str(row.id), row.slug, provider, origin, authority, path, secret)
+
+
+def locate(url: str, *, guarded: bool) -> tuple[Origin, bytes, str]:
+    """A base URL as origin, Host header and path without a trailing slash."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    origin = Origin(host, port, parts.scheme == "https", guarded=guarded)
+    return origin, parts.netloc.rpartition("@")[2].encode(), parts.path.rstrip("/")

@@ -1,0 +1,244 @@
+"""One metered call, from admission to its event. Sans I/O: bytes in, bytes and records out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import uuid_utils
+
+from billing.catalogue import charge_reading
+from billing.money import plain_text
+from metering import tokens
+from metering.errors import Refusal
+from metering.gateway.headers import to_provider
+from metering.providers.injection import ask_for_usage
+from metering.usage import Reading, Usage
+
+if TYPE_CHECKING:
+    from billing.catalogue import Catalogue
+    from billing.pricing import Charge
+    from metering.gateway.accounts import Credential, Key
+    from metering.gateway.server import Request
+    from metering.providers.base import Reader, Route
+    from metering.tags import Tags
+
+NOTHING = Usage()
+
+
+class Call:
+    """A call that was let in; its moment and its prices are those of its admission."""
+
+    __slots__ = (
+        "at",
+        "body",
+        "catalogue",
+        "client",
+        "cost",
+        "credential",
+        "day",
+        "document",
+        "first_byte_ms",
+        "hide_usage",
+        "id",
+        "input_estimate",
+        "key",
+        "metered",
+        "model",
+        "query",
+        "route",
+        "started",
+        "stream",
+        "tags",
+    )
+
+    def __init__(
+        self, *, key: Key, credential: Credential, route: Route, query: str, tags: Tags, catalogue: Catalogue
+    ) -> None:
+        self.id = str(uuid_utils.uuid7())
+        self.at = time.time_ns() // 1000
+        self.started = time.monotonic()
+        self.key = key
+        self.credential = credential
+        self.route = route
+        self.query = query
+        self.tags = tags.values
+        self.client = tags.client if key.client is None else key.client
+        self.day = key.workspace.day(self.at / 1e6)
+        self.catalogue = catalogue
+        self.metered = route.endpoint.metered
+        self.model = route.model
+        self.stream = bool(route.stream)
+        self.document: dict[str, Any] = {}
+        self.body: bytes | bytearray = b""
+        self.hide_usage = False
+        self.input_estimate = 0
+        self.first_byte_ms: int | None = None
+        self.cost: int | None = None
+
+    # what the client asked
+
+    def read_body(self, body: bytearray) -> None:
+        """Learn the model and whether to stream from the body; raises Refusal `invalid_request`."""
+        self.body = body
+        if not self.metered:
+            return
+        endpoint = self.route.endpoint
+        self.document = _document(body)
+        if not self.model:
+            self.model = _model(self.document)
+        if self.route.stream is None:
+            self.stream = self.document.get("stream") is True
+        if endpoint.objection is not None and (objection := endpoint.objection(self.document)):
+            raise Refusal("invalid_request", objection)
+        if endpoint.asks_usage and self.stream:
+            self.body, self.hide_usage = ask_for_usage(bytes(body), self.document)
+        self.input_estimate = tokens.estimate_input(len(body))
+
+    def message(self, request: Request) -> bytes:
+        """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
+        provider = self.credential.provider
+        lines = [
+            b"%b %b HTTP/1.1\r\n" % (request.method, self._target()),
+            b"host: %b\r\n" % self.credential.authority,
+            to_provider(request.headers),
+            b"accept-encoding: identity\r\nx-request-id: %b\r\n" % self.id.encode(),
+        ]
+        if self.credential.secret:
+            lines.append(b"%b: %b\r\n" % provider.key(self.route.endpoint, self.credential.secret.encode()))
+        lines += [b"%b: %b\r\n" % header for header in provider.extra_headers if request.header(header[0]) is None]
+        if request.method != b"GET":
+            lines.append(b"content-length: %d\r\n" % len(self.body))
+        return b"".join([*lines, b"\r\n", self.body])
+
+    def _target(self) -> bytes:
+        path = self.credential.provider.target(self.credential.base_path, self.route)
+        return (f"{path}?{self.query}" if self.query else path).encode()
+
+    # what the provider answered
+
+    def reader(self) -> Reader:
+        """A fresh reader for the answer."""
+        return self.route.endpoint.reader()
+
+    def key_rejected(self, status: int, body: bytes) -> bool:
+        """Whether the provider refuses the stored key (Google says so with 400 and a reason)."""
+        return status == 401 or (status == 400 and b"API_KEY_INVALID" in body)
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of errors that we answer in the provider's place."""
+        return self.route.endpoint.dialect or self.credential.provider.dialect
+
+    @property
+    def provider_label(self) -> str:
+        """The provider's name for messages."""
+        return self.credential.provider.label
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since admission."""
+        return int((time.monotonic() - self.started) * 1000)
+
+    # what the ledger gets
+
+    def intent(self) -> dict[str, Any]:
+        """The record that is written before the first byte leaves: enough for an estimate if nothing more is heard."""
+        record = self._facts("intent")
+        charge = self._charge(Reading(Usage(input_tokens=self.input_estimate)))
+        record["estimate"] = {"input_tokens": self.input_estimate, "cost": charge.cost if charge else None}
+        return record
+
+    def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> dict[str, Any]:
+        """The event's record: usage, cost, and the unit prices that made it. Keeps the cost."""
+        unpaid = not dispatched or self.route.endpoint.free or (http_status >= 400 and reading.usage is None)
+        estimated = not unpaid and reading.usage is None
+        if estimated:
+            reading = self._estimate(reading)
+        charge = None if unpaid else self._charge(reading)
+        record = self._facts("result") | _cost(reading, charge, unpaid=unpaid)
+        self.cost = record["cost"]
+        record |= {
+            "model": reading.model or self.model,
+            "requested_model": self.model,
+            "status": status,
+            "http_status": http_status,
+            "estimated": estimated,
+            "usage": (reading.usage or NOTHING).counts(),
+            "latency_ms": self.elapsed_ms(),
+            "first_byte_ms": self.first_byte_ms,
+            "flags": list(reading.flags),
+            "source": "proxy",
+        }
+        return record
+
+    def _facts(self, kind: str) -> dict[str, Any]:
+        key = self.key
+        return {
+            "kind": kind,
+            "id": self.id,
+            "at": self.at,
+            "workspace": key.workspace.id,
+            "day": self.day,
+            "client": self.client,
+            "key": key.id,
+            "key_name": key.name,
+            "credential": self.credential.id,
+            "provider": self.credential.slug,
+            "model": self.model,
+            "endpoint": self.route.endpoint.kind,
+            "stream": self.stream,
+            "tags": self.tags,
+            "test": self.credential.slug == "sandbox",
+        }
+
+    def _charge(self, reading: Reading) -> Charge | None:
+        moment = dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
+        return charge_reading(self.catalogue, self.credential.provider.catalogue, reading, self.model, moment)
+
+    def _estimate(self, reading: Reading) -> Reading:
+        """What the answer must have used at least, by the length of what was sent and seen."""
+        if not self.route.endpoint.estimable:
+            return reading
+        usage = Usage(
+            input_tokens=self.input_estimate,
+            output_tokens=tokens.estimate_output(reading.output_characters, reading.output_events),
+        )
+        return Reading(usage, model=reading.model, service_tier=reading.service_tier, flags=reading.flags)
+
+
+def _cost(reading: Reading, charge: Charge | None, *, unpaid: bool) -> dict[str, Any]:
+    """The money of an event, in nano-USD: the provider's own figure before ours, and none rather than a guess."""
+    lines = charge.lines if charge else ()
+    cost: int | None
+    if unpaid:
+        cost, source = 0, "free"
+    elif reading.provider_cost is not None:
+        cost, source = reading.provider_cost, "provider"
+    else:
+        cost, source = (charge.cost, charge.source) if charge else (None, "")
+    return {
+        "cost": cost,
+        "cost_source": source,
+        "price_version": charge.version if charge else "",
+        "lines": [[line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in lines],
+        "provider_cost": reading.provider_cost,
+    }
+
+
+def _document(body: bytearray) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal("invalid_request", "The body is not valid JSON.") from error
+    if not isinstance(document, dict):
+        raise Refusal("invalid_request", "The body must be a JSON object.")
+    return document
+
+
+def _model(document: dict[str, Any]) -> str:
+    model = document.get("model")
+    if not isinstance(model, str) or not model or len(model) > 256:
+        raise Refusal("invalid_request", 'The body must name the model as a text, such as "model": "gpt-4.1-mini".')
+    return model

@@ -1,0 +1,183 @@
+"""What stands behind the door of one gateway process: lets calls in, keeps their clocks, ends them in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metering.errors import Refusal
+from metering.gateway.answer_head import answer_head
+from metering.gateway.exchange import MeteredExchange
+from metering.gateway.intake import Admission
+from metering.gateway.refusals import respond_refusal
+from metering.gateway.relay import Relay
+from metering.gateway.sandbox import SandboxConnection
+from metering.gateway.spool import SpoolFull
+from metering.records import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from billing.catalogue import Catalogue
+    from metering.gateway.call import Call
+    from metering.gateway.directory import Directory
+    from metering.gateway.server import Downstream, Exchange, Limits, Request
+    from metering.gateway.spool import Spool
+    from metering.gateway.upstream import Origin, Pool
+
+TICK_SECONDS = 0.5
+HEALTHY = b'{"status":"ok"}\n'
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a provider may take, in seconds."""
+
+    first_byte_seconds: float = 600
+    idle_seconds: float = 300
+    client_gone_seconds: float = 60
+
+
+class Gateway:
+    """The handler of every connection of one process."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        times: Times,
+        directory: Directory,
+        catalogue: Catalogue,
+        spool: Spool,
+        pool: Pool,
+        site: Origin,
+        trust_forwarded: bool = False,
+    ) -> None:
+        self.limits = limits
+        self.times = times
+        self.directory = directory
+        self.catalogue = catalogue
+        self.spool = spool
+        self.pool = pool
+        self.site = site
+        self.trust_forwarded = trust_forwarded
+        self.connections: set[Downstream] = set()
+        self.exchanges: set[MeteredExchange] = set()
+        self.refusals: Counter[tuple[str, str, str, str, str]] = Counter()
+        self.unwritten: deque[bytes] = deque()
+        self.draining = False
+        self.time = asyncio.get_running_loop().time
+
+    # requests
+
+    def handle(self, request: Request, client: Downstream) -> Exchange | None:
+        if request.target.startswith(b"/proxy/"):
+            return Admission(self, request, client).open()
+        if request.target == b"/healthz":
+            self._health(client)
+            return None
+        return Relay(self.pool, self.site, request, client, trust=self.trust_forwarded)
+
+    def refuse(self, request: Request, client: Downstream, status: int, code: str, message: str) -> None:
+        dialect = "openai"
+        if request.target.startswith(b"/proxy/"):
+            dialect = Admission(self, request, client).dialect
+        respond_refusal(client, Refusal(code, message, status=status), dialect)
+
+    def refuse_call(self, client: Downstream, call: Call, code: str, message: str) -> None:
+        """Answer for a provider that did not."""
+        refusal = Refusal(code, message)
+        respond_refusal(client, refusal, call.dialect, answer_head(call, []))
+
+    def _health(self, client: Downstream) -> None:
+        problem = ""
+        if not self.directory.ready:
+            problem = "The database has not been reached yet, so no key can be checked."
+        elif self.spool.full:
+            problem = "The spool is full: is the recorder running?"
+        if problem:
+            client.respond(503, b"content-type: text/plain; charset=utf-8\r\n", f"{problem}\n".encode())
+        else:
+            client.respond(200, b"content-type: application/json\r\ncache-control: no-store\r\n", HEALTHY)
+
+    # calls
+
+    def send(self, call: Call, message: bytes, sink: MeteredExchange) -> None:
+        """Send a call to its provider."""
+        if call.credential.id is None:
+            connection = SandboxConnection(sink)
+            if sink.wants_dispatch(connection):
+                connection.answer(call)
+        else:
+            self.pool.request(call.credential.origin, message, sink)
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write a result; one that the disk has no room for is kept in memory until it has."""
+        line = encode(record)
+        try:
+            self.spool.append(line)
+        except (SpoolFull, OSError) as error:
+            logger.critical("The spool takes no more lines; %d wait in memory: %s", len(self.unwritten) + 1, error)
+            self.unwritten.append(line)
+
+    def when_written(self, step: Callable[[], None]) -> None:
+        """Do `step` now, or once the lines so far are on the disk where SPOOL_SYNC asks for that."""
+        if self.spool.sync:
+            self.spool.synced().add_done_callback(lambda _: step())
+        else:
+            step()
+
+    # the clock
+
+    async def tick(self) -> None:
+        """Look after deadlines, idle connections, refusals and unwritten lines, as long as the process lives."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                self._look()
+            except Exception:
+                logger.exception("The gateway's clock stumbled; it goes on")
+
+    def _look(self) -> None:
+        now = self.time()
+        for exchange in [exchange for exchange in self.exchanges if exchange.deadline <= now]:
+            exchange.timed_out()
+        for connection in [connection for connection in self.connections if 0 < connection.deadline <= now]:
+            connection.timed_out()
+        self.pool.prune()
+        while self.unwritten:
+            try:
+                self.spool.append(self.unwritten[0])
+            except (SpoolFull, OSError):
+                break
+            self.unwritten.popleft()
+        self.write_refusals()
+
+    def write_refusals(self) -> None:
+        """Add what was refused since the last time to the ledger."""
+        if not self.refusals:
+            return
+        counts = [[*key, number] for key, number in self.refusals.items()]
+        self.refusals.clear()
+        self.write({"kind": "refusals", "counts": counts})
+
+    # the end
+
+    async def drain(self, seconds: float) -> None:
+        """Let running calls end, for at most `seconds`; idle connections are closed at once."""
+        self.draining = True
+        for connection in list(self.connections):
+            if not connection.busy and connection.request is None:
+                connection.close()
+        until = self.time() + seconds
+        while (self.connections or self.exchanges) and self.time() < until:  # noqa: ASYNC110 -- two sets, one look
+            await asyncio.sleep(0.05)
+        for exchange in list(self.exchanges):
+            exchange.timed_out()
+        self.pool.close()
+        self.write_refusals()

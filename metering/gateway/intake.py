@@ -1,0 +1,166 @@
+"""From a request to an admitted call: key, provider, endpoint, tags, body, in that order, or the first refusal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from metering.errors import Refusal
+from metering.gateway import sandbox
+from metering.gateway.call import Call
+from metering.gateway.door import Door, read_headers, read_target
+from metering.gateway.exchange import MeteredExchange
+from metering.gateway.refusals import respond_refusal
+from metering.gateway.spool import SpoolFull
+from metering.tags import parse_tags
+
+if TYPE_CHECKING:
+    from metering.gateway.accounts import Credential, Key
+    from metering.gateway.gateway import Gateway
+    from metering.gateway.server import Downstream, Exchange, Request
+    from metering.providers.base import Route
+
+ALLOW = b"allow: GET, HEAD, OPTIONS, POST\r\n"
+NO_LEDGER = "The ledger cannot be reached, so this key cannot be checked now. Try again in a moment."
+NO_SPOOL = "The call cannot be recorded now, so it was not forwarded. Try again in a moment."
+
+logger = logging.getLogger(__name__)
+
+
+class Admission:
+    """One request on its way in. Stands as the exchange while an unseen key is looked up."""
+
+    __slots__ = ("client", "dialect", "door", "gateway", "key", "left", "request")
+
+    def __init__(self, gateway: Gateway, request: Request, client: Downstream) -> None:
+        self.gateway = gateway
+        self.request = request
+        self.client = client
+        self.key: Key | None = None
+        self.left = False
+        self.door: Door | None = None
+        self.dialect = "openai"
+
+    def open(self) -> Exchange | None:
+        """Let the call in, refuse it, or wait for its key."""
+        try:
+            door = self._read()
+            if self.request.method in (b"HEAD", b"OPTIONS"):
+                self._answer_probe(door)
+                return None
+            read_headers(door, self.request)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return None
+        directory = self.gateway.directory
+        key = directory.find(door.digest)
+        if key is None and door.digest not in directory.unknown:
+            directory.look_up(door.digest, self._looked_up)
+            return self
+        return self._admit(key)
+
+    def _read(self) -> Door:
+        self.door = door = read_target(self.request.target)
+        self.dialect = door.dialect
+        return door
+
+    def _answer_probe(self, door: Door) -> None:
+        """HEAD and OPTIONS ask whether anyone is there (Claude Code does so before its first call)."""
+        if door.provider is None:
+            raise Refusal("unknown_provider")
+        self.client.respond(200 if self.request.method == b"HEAD" else 204, ALLOW, b"")
+
+    def _looked_up(self, key: Key | None, reached: bool) -> None:
+        if self.left:
+            return
+        if reached:
+            self.client.exchange = self._admit(key)
+        else:
+            self._refuse(Refusal("budget_unavailable", NO_LEDGER))
+
+    def _admit(self, key: Key | None) -> Exchange | None:
+        self.key = key
+        try:
+            call = self._call(key)
+            exchange = MeteredExchange(self.gateway, self.client, call)
+            exchange.start(call.message(self.request))
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return None
+        except (SpoolFull, OSError) as error:
+            logger.critical("The spool takes no more lines, so calls are refused: %s", error)
+            self._refuse(Refusal("budget_unavailable", NO_SPOOL))
+            return None
+        return exchange
+
+    def _call(self, key: Key | None) -> Call:
+        door = self.door
+        assert door is not None
+        if key is None:
+            raise Refusal("invalid_api_key", "This API key is not known here: check that it was copied whole.")
+        if key.revoked:
+            raise Refusal("key_disabled")
+        if key.workspace.suspended:
+            raise Refusal("workspace_suspended")
+        credential, route = self._route(door, key)
+        call = Call(
+            key=key,
+            credential=credential,
+            route=route,
+            query=door.query,
+            tags=parse_tags(door.tags),
+            catalogue=self.gateway.catalogue,
+        )
+        call.read_body(self.request.body)
+        return call
+
+    def _route(self, door: Door, key: Key) -> tuple[Credential, Route]:
+        credential = sandbox.CREDENTIAL if door.slug == sandbox.SLUG else key.credentials.get(door.slug)
+        provider = credential.provider if credential else door.provider
+        if provider is None:
+            raise Refusal(
+                "unknown_provider", f"No provider is called {door.slug!r} here: the path is /proxy/{{provider}}/…."
+            )
+        self.dialect = provider.dialect
+        route = provider.route(self.request.method.decode(), door.path)
+        if route is None:
+            raise Refusal("unknown_endpoint")
+        self.dialect = route.endpoint.dialect or provider.dialect
+        if route.endpoint.refusal:
+            raise Refusal("unknown_endpoint", route.endpoint.refusal)
+        if credential is None:
+            raise Refusal(
+                "provider_not_connected", f"This workspace has no key for {provider.label}: connect it under Providers."
+            )
+        if credential.secret is None:
+            raise Refusal(
+                "provider_not_connected",
+                f"The stored key for {provider.label} can't be decrypted: enter it again under Providers.",
+            )
+        return credential, route
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self.key is not None:
+            workspace = self.key.workspace
+            day = workspace.day(time.time())
+            client = self.key.client if self.key.client is not None else self._client_tag()
+            self.gateway.refusals[workspace.id, day, client, self.key.id, refusal.code] += 1
+        respond_refusal(self.client, refusal, self.dialect)
+
+    def _client_tag(self) -> str:
+        try:
+            return parse_tags(self.door.tags if self.door else None).client
+        except Refusal:
+            return ""
+
+    # the client, while its key is looked up
+
+    def client_gone(self) -> None:
+        self.left = True
+
+    def client_slow(self) -> None:
+        """Nothing is being sent."""
+
+    def client_ready(self) -> None:
+        """Nothing is being sent."""

@@ -1,0 +1,119 @@
+"""Keeps N gateway processes alive on one port.
+
+The master owns the listening sockets, one a worker with SO_REUSEPORT, and hands each to the process that serves it: a
+worker that dies or is replaced leaves its waiting connections in the socket for the next one, so a restart refuses
+nobody. A worker that is told to end says so at once, and its successor serves while the old one's calls end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from metering.gateway import worker
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from metering.gateway.worker import Configuration
+
+BACKLOG = 8192
+SHORT_LIFE_SECONDS = 1
+LOOK_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+class Master:
+    """Forks the workers, replaces the dead and the leaving, stops all on SIGTERM, renews all on SIGHUP."""
+
+    def __init__(self, host: str, port: int, workers: int, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.listeners = [_listener(host, port) for _ in range(workers)]
+        self.slots: dict[int, int] = {}
+        self.serving: dict[int, int] = {}
+        self.born: dict[int, float] = {}
+        self.stopping = False
+        self.leaving, self.leave = os.pipe()
+
+    def run(self) -> None:
+        """Block until every worker has ended after SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._replace_all)
+        for slot in range(len(self.listeners)):
+            self._fork(slot)
+        while self.slots:
+            ready, _, _ = select.select([self.leaving], [], [], LOOK_SECONDS)
+            if ready:
+                for slot in os.read(self.leaving, 256):
+                    self._succeed(slot)
+            self._reap()
+
+    def _fork(self, slot: int) -> None:
+        pid = os.fork()
+        if pid:
+            self.slots[pid] = slot
+            self.serving[slot] = pid
+            self.born[pid] = time.monotonic()
+            if self.stopping:
+                os.kill(pid, signal.SIGTERM)
+            return
+        status = 1
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            worker.run(self.listeners[slot], self.configuration, lambda: os.write(self.leave, bytes([slot])))
+            status = 0
+        except BaseException:
+            logger.exception("A gateway process ended by an error")
+        finally:
+            os._exit(status)
+
+    def _succeed(self, slot: int) -> None:
+        if not self.stopping:
+            self._fork(slot)
+
+    def _reap(self) -> None:
+        for pid in list(self.slots):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            slot = self.slots.pop(pid)
+            if status:
+                logger.error("Gateway process %d ended by %s", pid, _reason(status))
+            if self.serving[slot] == pid and not self.stopping:
+                if time.monotonic() - self.born.pop(pid) < SHORT_LIFE_SECONDS:
+                    time.sleep(SHORT_LIFE_SECONDS)
+                self._fork(slot)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+        for pid in list(self.slots):
+            os.kill(pid, signal.SIGTERM)
+
+    def _replace_all(self, number: int, frame: FrameType | None) -> None:
+        for pid in list(self.serving.values()):
+            if pid in self.slots:
+                os.kill(pid, signal.SIGTERM)
+
+
+def _reason(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A listening socket of its own on a shared port; raises OSError when another program holds the port."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,334 @@
+"""The front door's protocol: HTTP/1.1 from clients, parsed by llhttp, answered by exchanges.
+
+One `Downstream` a connection. It reads whole requests within limits, starts one exchange at a time, frames what the
+exchange answers, and tells it when the client leaves or is slow. It knows nothing of providers or money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+import httptools
+
+if TYPE_CHECKING:
+    from metering.gateway.upstream import Headers
+
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+PIPELINED_BYTES = 64 * 1024
+WRITE_BUFFER = 64 * 1024
+LINGER_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may send, and how long it may take; sizes in bytes, times in seconds."""
+
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 25 * 1024 * 1024
+    headers: int = 100
+    head_seconds: float = 15
+    body_seconds: float = 60
+    idle_seconds: float = 75
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it came: header names in lower case, the target undecoded."""
+
+    method: bytes = b""
+    target: bytes = b""
+    headers: Headers = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    version: str = "1.1"
+    keep_alive: bool = True
+    peer: str = ""
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header, or None."""
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return None
+
+
+class Exchange(Protocol):
+    """What answers one request."""
+
+    def client_gone(self) -> None:
+        """The client closed the connection before it had the whole answer."""
+
+    def client_slow(self) -> None:
+        """The client does not read: stop reading upstream."""
+
+    def client_ready(self) -> None:
+        """The client reads again."""
+
+
+class Handler(Protocol):
+    """What stands behind the door."""
+
+    limits: Limits
+    connections: set[Downstream]
+    draining: bool
+
+    def handle(self, request: Request, client: Downstream) -> Exchange | None:
+        """Start to answer; None when the answer was already given."""
+
+    def refuse(self, request: Request, client: Downstream, status: int, code: str, message: str) -> None:
+        """Answer a request that is too large or too slow to be handled, in its dialect."""
+
+    def time(self) -> float:
+        """Loop time in seconds."""
+
+
+class Downstream(asyncio.Protocol):
+    """A client's connection."""
+
+    __slots__ = (
+        "busy",
+        "chunked",
+        "closing",
+        "deadline",
+        "exchange",
+        "handler",
+        "head_bytes",
+        "lingering",
+        "parser",
+        "peer",
+        "queue",
+        "reading",
+        "request",
+        "request_in_hand",
+        "transport",
+    )
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.parser = httptools.HttpRequestParser(self)
+        self.queue: deque[Request] = deque()
+        self.request: Request | None = None
+        self.exchange: Exchange | None = None
+        self.reading = False
+        self.busy = False
+        self.chunked = False
+        self.closing = False
+        self.lingering = False
+        self.head_bytes = 0
+        self.deadline = 0.0
+        self.peer = ""
+        self.request_in_hand: Request
+        self.transport: asyncio.Transport
+
+    # asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if peer and not isinstance(peer, str) else ""
+        self.handler.connections.add(self)
+        self.deadline = self.handler.time() + self.handler.limits.head_seconds
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self.handler.connections.discard(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client_slow()
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client_ready()
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        if not self.reading:
+            self.head_bytes += len(data)
+        elif self.busy and len(self.queue) * PIPELINED_BYTES + len(data) > PIPELINED_BYTES * 4:
+            self.transport.pause_reading()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._reject(400, "invalid_request", "Protocol upgrades are not supported.")
+        except (httptools.HttpParserError, httptools.HttpParserCallbackError):
+            self._reject(400, "invalid_request", "The request is not valid HTTP/1.1.")
+        if not self.reading and self.head_bytes > self.handler.limits.head_bytes and not self.busy:
+            self._reject(431, "invalid_request", "The request's headers are too large.")
+
+    # llhttp
+
+    def on_message_begin(self) -> None:
+        self.request = Request(peer=self.peer)
+
+    def on_url(self, url: bytes) -> None:
+        assert self.request is not None
+        self.request.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self.request is not None
+        self.request.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        request = self.request
+        assert request is not None
+        self.reading = True
+        self.head_bytes = 0
+        request.method = self.parser.get_method()
+        request.version = self.parser.get_http_version()
+        request.keep_alive = self.parser.should_keep_alive()
+        limits = self.handler.limits
+        names = [name for name, _ in request.headers]
+        size = sum(len(name) + len(value) for name, value in request.headers) + len(request.target)
+        if size > limits.head_bytes or len(names) > limits.headers:
+            self._reject(431, "invalid_request", "The request's headers are too large.")
+        elif names.count(b"host") != 1:
+            self._reject(400, "invalid_request", "A request needs exactly one Host header.")
+        elif (length := request.header(b"content-length")) is not None and int(length) > limits.body_bytes:
+            self._reject_body()
+        elif length is not None or b"transfer-encoding" in names:
+            if not self.busy:
+                self.deadline = self.handler.time() + limits.body_seconds
+            if request.header(b"expect") is not None:
+                self.transport.write(CONTINUE)
+
+    def on_body(self, data: bytes) -> None:
+        if self.closing or self.request is None:
+            return
+        self.request.body += data
+        if len(self.request.body) > self.handler.limits.body_bytes:
+            self._reject_body()
+
+    def on_message_complete(self) -> None:
+        request, self.request = self.request, None
+        self.reading = False
+        if self.closing or request is None:
+            return
+        if self.busy:
+            self.queue.append(request)
+        else:
+            self._start(request)
+
+    # requests
+
+    def _start(self, request: Request) -> None:
+        self.busy = True
+        self.deadline = 0.0
+        if self.handler.draining:
+            request.keep_alive = False
+        self.request_in_hand = request
+        self.exchange = self.handler.handle(request, self)
+        if not self.busy:
+            self.exchange = None
+
+    def _reject_body(self) -> None:
+        limit = self.handler.limits.body_bytes // (1024 * 1024)
+        self._reject(413, "body_too_large", f"The request's body is larger than {limit} MiB.")
+
+    def _reject(self, status: int, code: str, message: str) -> None:
+        """Answer and close: what follows on this connection can't be trusted or is too much."""
+        if self.closing:
+            return
+        if self.busy:  # an answer is under way: it can't be followed by another one
+            self.transport.abort()
+            return
+        request = self.request or Request()
+        request.keep_alive = False
+        self.busy = True
+        self.request_in_hand = request
+        self.lingering = True
+        self.handler.refuse(request, self, status, code, message)
+
+    def timed_out(self) -> None:
+        """The deadline for the head, the body or the next request has passed."""
+        if self.closing:
+            self.transport.abort()
+        elif self.request is not None and self.reading:
+            self._reject(408, "invalid_request", "The request's body did not arrive in time.")
+        elif self.head_bytes:
+            self._reject(408, "invalid_request", "The request's headers did not arrive in time.")
+        else:
+            self.close()
+
+    # answers
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer. `headers` are complete lines; the length is added here."""
+        self.transport.write(
+            b"%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (STATUS_LINES[status], headers, len(body), self._connection_line(), b"" if self._is_head() else body)
+        )
+        self._done()
+
+    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        """Send an answer's head; the body follows by `send`, and `finish` ends it."""
+        self.chunked = length is None and self.request_in_hand.version == "1.1"
+        if length is not None:
+            framing = b"content-length: %d\r\n" % length
+        elif self.chunked:
+            framing = b"transfer-encoding: chunked\r\n"
+        else:
+            framing = b""
+            self.request_in_hand.keep_alive = False
+        self.transport.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], headers, framing, self._connection_line()))
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if data:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+
+    def finish(self) -> None:
+        """End the body."""
+        if self.chunked:
+            self.transport.write(b"0\r\n\r\n")
+        self._done()
+
+    def abort(self) -> None:
+        """Cut the connection: the client must see that the answer is not complete."""
+        self.exchange = None
+        self.closing = True
+        self.transport.abort()
+
+    def close(self) -> None:
+        """Close after what was written has left.
+
+        A client that is still sending is listened to for a moment: closing at once would reset the connection and
+        take the answer with it.
+        """
+        self.closing = True
+        if self.lingering:
+            self.transport.write_eof()
+            self.deadline = self.handler.time() + LINGER_SECONDS
+        else:
+            self.transport.close()
+
+    def _is_head(self) -> bool:
+        return self.request_in_hand.method == b"HEAD"
+
+    def _connection_line(self) -> bytes:
+        return b"" if self.request_in_hand.keep_alive else b"connection: close\r\n"
+
+    def _done(self) -> None:
+        self.busy = False
+        self.exchange = None
+        if not self.request_in_hand.keep_alive or self.handler.draining:
+            self.close()
+        elif self.queue:
+            asyncio.get_running_loop().call_soon(self._next)
+        else:
+            self.deadline = self.handler.time() + self.handler.limits.idle_seconds
+            self.transport.resume_reading()
+
+    def _next(self) -> None:
+        if self.queue and not self.busy and not self.closing:
+            self._start(self.queue.popleft())

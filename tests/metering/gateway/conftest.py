@@ -1,0 +1,176 @@
+"""A gateway in this process, on an event loop of its own thread: real sockets, real spool, keys put in by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import uvloop
+from metering.gateway.spool import Spool
+
+from billing.catalogue import Catalogue
+from metering.gateway.accounts import CredentialRow, Key, Workspace, credential_of
+from metering.gateway.directory import Directory
+from metering.gateway.gateway import Gateway, Times
+from metering.gateway.server import Downstream, Limits
+from metering.gateway.upstream import Origin, Pool
+from metering.records import decode
+from tests.upstreams.provider import Provider, completion
+from tokonomics.crypto import Keyring, digest
+
+KEY = "mk_test-key-of-acme"
+KEYRING = Keyring([b"k" * 32])
+WORKSPACE = uuid4()
+
+
+@dataclass
+class Running:
+    """The gateway under test, and the ways to speak to it."""
+
+    gateway: Gateway
+    loop: asyncio.AbstractEventLoop
+    port: int
+    spool: Path
+    key: str = KEY
+    clients: list[http.client.HTTPConnection] = field(default_factory=list)
+
+    def call(
+        self,
+        path: str,
+        body: bytes | str | None = None,
+        *,
+        method: str = "POST",
+        key: str | None = KEY,
+        **headers: str,
+    ) -> http.client.HTTPResponse:
+        """One request; the answer's body is unread. `x_metering_tags=…` makes a header X-Metering-Tags."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        self.clients.append(connection)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key is not None:
+            sent.setdefault("authorization", f"Bearer {key}")
+        connection.request(method, path, body, sent)
+        return connection.getresponse()
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes, read until the gateway closes or says nothing more for a second."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(data)
+            answer = b""
+            try:
+                while piece := connection.recv(65536):
+                    answer += piece
+            except TimeoutError:
+                pass
+            return answer
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """What the spool holds of one kind."""
+        lines = [line for path in sorted(self.spool.glob("*.spool")) for line in path.read_bytes().splitlines(True)]
+        return [record for record in map(decode, lines) if record["kind"] == kind]
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
+        """The first true value of `condition`, looked at again and again."""
+        return eventually(condition, seconds)
+
+    def run(self, step: Callable[[], Any]) -> None:
+        """Do something on the gateway's own thread."""
+        self.loop.call_soon_threadsafe(step)
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """The first true value of `condition`; fails the test when there is none in time."""
+    wait = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if value := condition():
+            return value
+        wait.wait(0.02)
+    pytest.fail(f"{condition} did not come true within {seconds} s")
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A provider that says pong."""
+    server = Provider(lambda received: completion())
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts a gateway with credentials {slug: base URL}; limits and times may be changed by keyword."""
+    running: list[tuple[asyncio.AbstractEventLoop, threading.Thread, Running]] = []
+
+    def begin(credentials: dict[str, str], *, client: str | None = None, sync: bool = False, **changes: Any) -> Running:
+        loop = uvloop.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        future = asyncio.run_coroutine_threadsafe(_serve(tmp_path / "spool", credentials, client, sync, changes), loop)
+        served = future.result(10)
+        running.append((loop, thread, served))
+        return served
+
+    yield begin
+    for loop, thread, served in running:
+        for connection in served.clients:
+            connection.close()
+        asyncio.run_coroutine_threadsafe(served.gateway.drain(1), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_end(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+        served.gateway.spool.close()
+
+
+async def _end() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def gateway(start: Callable[..., Running], provider: Provider) -> Running:
+    """A gateway whose openai, anthropic and google accounts all stand at the provider of this test."""
+    return start({"openai": provider.url, "anthropic": provider.url, "google": provider.url})
+
+
+async def _serve(
+    spool_directory: Path, credentials: dict[str, str], client: str | None, sync: bool, changes: dict[str, Any]
+) -> Running:
+    loop = asyncio.get_running_loop()
+    spool = Spool(spool_directory, 64 * 1024 * 1024, sync)
+    spool.open()
+    directory = Directory({"host": "127.0.0.1", "port": 1}, KEYRING)
+    directory.ready = True
+    directory.unknown.add(digest("mk_unknown"))
+    directory.keys[digest(KEY)] = _key(credentials, client)
+    gateway = Gateway(
+        limits=replace(Limits(), **{k: v for k, v in changes.items() if hasattr(Limits(), k)}),
+        times=replace(Times(), **{k: v for k, v in changes.items() if hasattr(Times(), k)}),
+        directory=directory,
+        catalogue=Catalogue(),
+        spool=spool,
+        pool=Pool(connect_seconds=2, idle_seconds=30, allow_private=changes.get("allow_private", True)),
+        site=Origin("site", socket=str(changes.get("site", "/nonexistent"))),
+    )
+    server = await loop.create_server(lambda: Downstream(gateway), "127.0.0.1", 0)
+    gateway.ticking = loop.create_task(gateway.tick())  # type: ignore[attr-defined]
+    return Running(gateway, loop, server.sockets[0].getsockname()[1], spool_directory)
+
+
+def _key(credentials: dict[str, str], client: str | None) -> Key:
+    accounts = {}
+    for slug, url in credentials.items():
+        row = uuid4()
+        secret = KEYRING.encrypt("sk-stored-secret", workspace=WORKSPACE, row=row)
+        accounts[slug] = credential_of(CredentialRow(WORKSPACE, row, slug, slug, url, secret), KEYRING)
+    return Key(str(uuid4()), "Test (mk_…acme)", Workspace(str(WORKSPACE), "UTC", False), client, False, accounts)
