@@ -59,7 +59,7 @@ def find_invitation(token: str) -> Invitation | None:
 
 @transaction.atomic
 def accept(*, invitation: Invitation, user: User) -> Membership:
-    """Join the workspace; of two accepts at once one wins. Raises ValidationError for another address or a used link."""
+    """Join the workspace; of two accepts at once one wins. Raises ValidationError: another address, a used link."""
     if user.email != invitation.email:
         raise ValidationError(f"This invitation is for {invitation.email}. Log in with that address to accept it.")
     if not _open().filter(pk=invitation.pk).update(accepted_at=timezone.now()):
