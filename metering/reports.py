@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum, Value
+from django.db.models import Count, Q, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Coalesce, Concat
 
 from metering.ledger import DailyUsage
@@ -102,7 +102,7 @@ def overview(workspace_id: UUID, period: Period) -> Overview:
 
 def split(workspace_id: UUID, period: Period) -> Split:
     """A period with its unattributed calls told apart (1 query)."""
-    models = Count(Concat("provider", Value("/"), "model"), distinct=True)
+    models = Count(Concat("provider", Value("/"), "model", output_field=TextField()), distinct=True)
     row = daily(workspace_id, period).aggregate(
         **aggregates(Q(client__gt="")),
         **aggregates(Q(client=""), "none_"),

@@ -114,9 +114,12 @@ def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date]) -
     if not any(before.first <= day <= before.last for day in whole):
         return [None] * len(days)
 
+    shift = DAY * WEEK * ((period.first - before.first).days // WEEK)
+
     def same_weekday(day: date) -> int | None:
-        weeks = -((before.last - day).days // WEEK)
-        candidate = day - DAY * WEEK * weeks
+        candidate = day - shift
+        while candidate > before.last:
+            candidate -= DAY * WEEK
         return whole.get(candidate, 0) if candidate >= before.first else None
 
     return [same_weekday(day) for day in days]

@@ -1,0 +1,157 @@
+"""The events that a filter selects: how many, what they cost, and a page of them at a time.
+
+A selection that the rollups can answer is summed there; any other is counted on the events, for a bounded time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from psycopg.errors import QueryCanceled
+
+from metering.cursors import Cursor
+from metering.filters import EventFilter
+from metering.ledger import DailyTagUsage, DailyUsage, UsageEvent
+
+PAGE = 50
+COUNT_LIMIT = 2000
+"""Milliseconds that counting or finding a page may take before the selection is said to be too large."""
+FURTHEST_ZONE = timedelta(hours=24)
+"""A day of any time zone lies within a day of the same date in UTC."""
+
+
+class TooMuch(Exception):
+    """The selection cannot be gone through in the time that a page has: narrow it, or export it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a selection adds up to; `cost` in nano-USD, without the unpriced calls."""
+
+    calls: int
+    cost: int
+    unpriced: int
+    estimated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Newest first, with the cursors of its neighbours (None: there are none)."""
+
+    events: Sequence[UsageEvent]
+    newer: Cursor | None
+    older: Cursor | None
+
+
+def events(workspace_id: UUID, chosen: EventFilter) -> QuerySet[UsageEvent, UsageEvent]:
+    """The selected events, in no order.
+
+    The day was frozen on the event at admission, so that sums by day stay true when a workspace moves to another time
+    zone; the instants only say in which partitions to look.
+    """
+    period = chosen.period
+    earliest = datetime.combine(period.first, time.min, UTC) - FURTHEST_ZONE
+    latest = datetime.combine(period.last, time.max, UTC) + FURTHEST_ZONE
+    found = UsageEvent.objects.filter(
+        workspace_id=workspace_id, admitted_at__range=(earliest, latest), day__range=(period.first, period.last)
+    )
+    return found.filter(_limits(chosen), _tags(chosen))
+
+
+def _limits(chosen: EventFilter) -> Q:
+    limits = _rollup_limits(chosen)
+    if chosen.status:
+        limits &= Q(status=chosen.status)
+    if chosen.only:
+        limits &= Q(cost=None) if chosen.only == "unpriced" else Q(estimated=True)
+    return limits
+
+
+def _rollup_limits(chosen: EventFilter) -> Q:
+    limits = Q() if chosen.client is None else Q(client=chosen.client)
+    named: dict[str, Any] = {"provider": chosen.provider, "model": chosen.model, "key_id": chosen.key}
+    return limits & Q(**{name: value for name, value in named.items() if value})
+
+
+def _tags(chosen: EventFilter) -> Q:
+    limits: dict[str, Q] = {}
+    for name, value in chosen.tags:
+        limits[name] = limits.get(name, Q()) | Q(tags__contains={name: value})
+    return Q(*limits.values())
+
+
+def summary(workspace_id: UUID, chosen: EventFilter) -> Summary:
+    """What the selection adds up to (1 query); raises `TooMuch`."""
+    rows = _rollup(workspace_id, chosen)
+    if rows is not None:
+        sums = {name: Coalesce(Sum(name), 0) for name in ("calls", "cost", "unpriced", "estimated")}
+        return Summary(**{name: int(value) for name, value in rows.aggregate(**sums).items()})
+    with bounded():
+        found = events(workspace_id, chosen).aggregate(
+            calls=Count("*"),
+            sum=Coalesce(Sum("cost"), 0),
+            unpriced=Count("*", filter=Q(cost=None)),
+            guessed=Count("*", filter=Q(estimated=True)),
+        )
+    return Summary(found["calls"], int(found["sum"]), found["unpriced"], found["guessed"])
+
+
+def _rollup(workspace_id: UUID, chosen: EventFilter) -> QuerySet[Any, Any] | None:
+    """The rollup rows that hold exactly the selection, where there are such."""
+    if chosen.status or chosen.only:
+        return None
+    days = {"workspace_id": workspace_id, "day__range": (chosen.period.first, chosen.period.last)}
+    if not chosen.tags:
+        return DailyUsage.objects.filter(_rollup_limits(chosen), **days)
+    if len(chosen.tags) == 1 and chosen == EventFilter(chosen.period, tags=chosen.tags):
+        name, value = chosen.tags[0]
+        return DailyTagUsage.objects.filter(**days, tag_key=name, tag_value=value)
+    return None
+
+
+def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, size: int = PAGE) -> Page:
+    """A page of the selection (1 query); raises `TooMuch`."""
+    found = events(workspace_id, chosen)
+    newer = cursor is not None and cursor.newer
+    if cursor is not None:
+        edge = (cursor.admitted_at, cursor.id)
+        found = found.filter(pk__gt=edge) if newer else found.filter(pk__lt=edge)
+    order = ("admitted_at", "id") if newer else ("-admitted_at", "-id")
+    with bounded():
+        rows = list(found.order_by(*order)[: size + 1])
+    more, rows = len(rows) > size, rows[:size]
+    if newer:
+        rows.reverse()
+    if not rows:
+        return Page(rows, None, None)
+    return Page(
+        rows,
+        newer=_edge(rows[0], newer=True) if (more if newer else cursor is not None) else None,
+        older=_edge(rows[-1], newer=False) if (True if newer else more) else None,
+    )
+
+
+def _edge(event: UsageEvent, *, newer: bool) -> Cursor:
+    return Cursor(event.admitted_at, event.id, newer)
+
+
+@contextmanager
+def bounded(milliseconds: int | None = None) -> Iterator[None]:
+    """Let the queries within take so long and no longer; raises `TooMuch`."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds or COUNT_LIMIT)])
+            yield
+            cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TooMuch("The selection is too large to go through while somebody waits.") from error
+        raise
