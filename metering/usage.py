@@ -16,6 +16,9 @@ CLAMPED = "usage_clamped"
 ANOMALY = "usage_anomaly"
 """Flag: a count was not a count (negative, fraction, text, boolean…); the nearest sensible one stands in its place."""
 
+CONTRADICTION = "usage_contradiction"
+"""Flag: the parts of a total are larger than the total. Kept as reported."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -46,6 +49,7 @@ class Usage:
     grounding_queries: int = 0
     file_search_requests: int = 0
     code_interpreter_calls: int = 0
+    image_generation_calls: int = 0
     search_units: int = 0
     audio_seconds: int = 0
     document_pages: int = 0

@@ -1,0 +1,22 @@
+"""The providers that we know, by the slug in `/proxy/{slug}/…`. Pure."""
+
+from __future__ import annotations
+
+from metering.providers.anthropic import ANTHROPIC
+from metering.providers.base import Provider
+from metering.providers.compatible import COMPATIBLE, compatible
+from metering.providers.google import GOOGLE
+from metering.providers.openai import OPENAI
+from metering.providers.sandbox import SANDBOX
+
+__all__ = ["ALIASES", "PROVIDERS", "compatible", "find"]
+
+PROVIDERS: dict[str, Provider] = {
+    provider.slug: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, *COMPATIBLE, SANDBOX)
+}
+ALIASES = {"gemini": "google"}
+
+
+def find(slug: str) -> Provider | None:
+    """The provider of a slug or of its alias; None: unknown, or a workspace's own server."""
+    return PROVIDERS.get(ALIASES.get(slug, slug))

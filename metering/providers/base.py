@@ -12,8 +12,11 @@ from metering.usage import Reading
 MOST_CACHED_ROUTES = 2048
 SAFE_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@+=-]|%3[Aa])+)+/?")
 """No escapes but the colon's, no empty segment: what we match is what the provider sees."""
-VERSIONS = re.compile(r"^(?:(?:/openai|/api|/inference|/api/paas)?/v\d+(?:(?:alpha|beta)\d*)?(?=/))+")
-"""The versions that official SDKs put before their paths, once or twice."""
+MODEL = r"(?:[A-Za-z0-9._:@+-]|%3[Aa])+(?:/(?:[A-Za-z0-9._:@+-]|%3[Aa])+)*"
+"""A model's id in a path; some have a slash between maker and name."""
+VERSIONS = re.compile(r"(?:/(?:openai|api|inference|paas)(?=/)|/v\d+(?:(?:alpha|beta)\d*)?(?=/))*")
+"""What official SDKs and base URLs put before a path, once or twice: `/v1`, `/openai/v1`, `/api/paas/v4`."""
+VERSION_END = re.compile(r"(?:/openai|/api|/inference)?(?:/paas)?/v\d+(?:(?:alpha|beta)\d*)?$")
 
 
 class Reader(Protocol):
@@ -35,11 +38,13 @@ class Reader(Protocol):
 class Endpoint:
     """One call that a provider takes. `kind` names it on the event; `pattern` matches the provider's own path.
 
+    `method` is empty where any is meant.
+
     `metered`: makes an event. `free`: makes an event of cost 0. `asks_usage`: a stream reports its usage only when
     `stream_options.include_usage` asks for it. `estimable`: text goes in and out, so that an answer without usage can
     be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `objection`
-    says why one request (the parsed body) cannot be metered, or is empty. `dialect` and `bearer` are set where a
-    provider speaks a second dialect beside its own.
+    says why one request (the parsed body) cannot be metered, or is empty. `form`: the body is multipart/form-data.
+    `dialect` and `bearer` are set where a provider speaks a second dialect beside its own.
     """
 
     kind: str
@@ -55,6 +60,7 @@ class Endpoint:
     objection: Callable[[Mapping[str, Any]], str] | None = None
     dialect: str = ""
     bearer: bool = False
+    form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ class Provider:
     """A provider. `base_url` has no version: paths bring it; `prefix` is the version that paths begin with by default.
 
     `own_path` turns the path a client sent, with or without a version, into the provider's own. `key_header` and
-    `key_prefix` say how the provider's key is sent; `catalogue` is its id in the price catalogue, empty: no prices.
+    `key_prefix` say how the provider's key is sent, `key_in_query` that its SDKs may send it as `?key=`;
+    `catalogue` is its id in the price catalogue, empty: no prices.
     """
 
     slug: str
@@ -89,6 +96,7 @@ class Provider:
     key_header: bytes = b"authorization"
     key_prefix: bytes = b"Bearer "
     extra_headers: tuple[tuple[bytes, bytes], ...] = ()
+    key_in_query: bool = False
     _routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False, compare=False)
 
     def route(self, method: str, path: str) -> Route | None:
@@ -105,7 +113,7 @@ class Provider:
             return None
         own = self.own_path(path.removesuffix("/"))
         for endpoint in self.endpoints:
-            if endpoint.method == method and (match := endpoint.pattern.fullmatch(own)):
+            if endpoint.method in (method, "") and (match := endpoint.pattern.fullmatch(own)):
                 return Route(endpoint, own, match.groupdict().get("model") or "", endpoint.stream)
         return None
 
@@ -116,14 +124,16 @@ class Provider:
         return self.key_header, self.key_prefix + secret
 
     def target(self, base_path: str, route: Route) -> str:
-        """The path to ask for at a base URL whose own path is `base_path` and may end in the version already."""
-        return base_path.rstrip("/").removesuffix(self.prefix) + route.path
+        """The path to ask for at a base URL whose own path is `base_path` and may end in a version already."""
+        base_path = base_path.rstrip("/")
+        return (VERSION_END.sub("", base_path) if self.prefix else base_path) + route.path
 
 
 def under(prefix: str) -> Callable[[str], str]:
     """An `own_path` for a provider with one version: whatever versions a path begins with become `prefix`."""
 
     def own_path(path: str) -> str:
-        return prefix + VERSIONS.sub("", path, count=1)
+        match = VERSIONS.match(path)
+        return prefix + (path[match.end() :] if match else path)
 
     return own_path

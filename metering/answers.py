@@ -1,0 +1,124 @@
+"""From the bytes of a provider's answer to what its reader learns, and to the bytes that go on to the client. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from metering.compression import inflater
+from metering.json_stream import JSONDecoder
+from metering.providers.base import Reader
+from metering.providers.injection import reports_usage_alone
+from metering.sse import BYTE_ORDER_MARK, Event, SSEDecoder
+from metering.usage import Reading
+
+Headers = list[tuple[bytes, bytes]]
+"""Of the answer; names in lower case."""
+
+DONE = b"[DONE]"
+UNREADABLE = object()
+
+
+class StreamAnswer:
+    """A streamed answer: SSE, or JSON documents where the provider sends those; its first bytes tell, not its headers.
+
+    `terminal` turns true with the event that ends the stream ([DONE], or what the reader knows as the last).
+    `hide_usage` keeps the extra usage chunk from the client; only then are bytes held back until an event is complete.
+    """
+
+    __slots__ = ("_decoder", "_head", "_held", "_hides", "_inflater", "_reader", "terminal")
+
+    def __init__(self, reader: Reader, headers: Headers | None = None, *, hide_usage: bool = False) -> None:
+        self.terminal = False
+        self._reader = reader
+        self._inflater = inflater(headers or [])
+        self._hides = hide_usage and self._inflater is None
+        self._decoder: SSEDecoder | JSONDecoder | None = None
+        self._head = b""
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Read a chunk; what goes on to the client now."""
+        text = chunk if self._inflater is None else self._inflater.feed(chunk)
+        decoder = self._decoder or self._choose(text)
+        if decoder is None:
+            return b"" if self._hides else chunk
+        if self._head:
+            text, self._head = self._head, b""
+        passed = self._take(decoder.decode(text))
+        return passed if self._hides else chunk
+
+    def rest(self) -> bytes:
+        """After the last chunk: what was held back."""
+        self._flush()
+        held, self._held = self._held, b""
+        return held
+
+    def finish(self) -> Reading:
+        """What was learnt, a last event without its blank line included."""
+        self._flush()
+        return self._reader.reading()
+
+    def _choose(self, text: bytes) -> SSEDecoder | JSONDecoder | None:
+        """The decoder for what the answer begins with; None until something but space has come."""
+        self._head += text
+        start = self._head.removeprefix(BYTE_ORDER_MARK).lstrip()
+        if start and not BYTE_ORDER_MARK.startswith(start):
+            self._decoder = JSONDecoder() if start[:1] in (b"{", b"[") else SSEDecoder()
+        return self._decoder
+
+    def _flush(self) -> None:
+        if self._decoder is not None:
+            held = self._take(self._decoder.flush())
+        else:
+            held, self._head = self._head, b""
+        if self._hides:
+            self._held += held
+
+    def _take(self, events: list[Event]) -> bytes:
+        """Read events; the bytes of those that the client may see."""
+        shown = []
+        for raw, data in events:
+            if data:
+                if data == DONE:
+                    self.terminal = True
+                elif self._read(data) and self._hides:
+                    continue
+            shown.append(raw)
+        return b"".join(shown)
+
+    def _read(self, data: bytes) -> bool:
+        """Read one event's data; whether it is the extra usage chunk."""
+        document = parse(data)
+        self._reader.read(document)
+        if self._reader.terminal:
+            self.terminal = True
+        return self._hides and reports_usage_alone(document)
+
+
+def read_body(reader: Reader, body: bytes, headers: Headers | None = None) -> Reading:
+    """Read a whole answer: an object, an array of documents, or events that came under another content type."""
+    compressed = inflater(headers or [])
+    text = body if compressed is None else compressed.feed(body)
+    document = parse(text)
+    if document is UNREADABLE:
+        answer = StreamAnswer(reader)
+        answer.feed(text)
+        return answer.finish()
+    for part in document if type(document) is list else [document]:
+        reader.read(part)
+    return reader.reading()
+
+
+def parse(data: bytes) -> Any:
+    """JSON as leniently as it gets: broken UTF-8 and NaN are read. UNREADABLE, which no reader takes, for all else."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(data.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return UNREADABLE

@@ -1,0 +1,76 @@
+"""Readers of OpenAI's first dialect: chat completions, completions, embeddings, and what else answers in its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from metering.providers.openai_usage import nano, openai_usage
+from metering.providers.reader import AnswerReader, Counts, Object, error_code
+from metering.usage import Usage
+
+Cost = Callable[[Object], Decimal | None]
+
+
+class ChatReader(AnswerReader):
+    """`usage` is on the whole answer, or on one or each of a stream's chunks: the last one counts.
+
+    `cost` finds the provider's own figure. `hidden_output`: the completion leaves out the thinking, which only the
+    total tells (Google's endpoint for OpenAI clients).
+    """
+
+    __slots__ = ("_cost", "_hidden_output")
+
+    def __init__(self, cost: Cost | None = None, *, hidden_output: bool = False) -> None:
+        super().__init__()
+        self._cost = cost
+        self._hidden_output = hidden_output
+
+    def fold(self, document: Object) -> None:
+        choices = document.get("choices")
+        if type(choices) is list:
+            for choice in choices:
+                if type(choice) is dict:
+                    self._choice(choice)
+        usage = document.get("usage") or _groq_usage(document)
+        if usage and type(usage) is dict:
+            self.raw = usage
+        model = document.get("model")
+        if model and type(model) is str:
+            self.model = model
+        tier = document.get("service_tier")
+        if tier and type(tier) is str:
+            self.tier = tier
+        if document.get("error"):
+            self.error = error_code(document["error"])
+
+    def _choice(self, choice: Object) -> None:
+        delta = choice.get("delta")
+        if type(delta) is dict and len(delta) == 1:
+            text = delta.get("content")
+            if type(text) is str:
+                if text:
+                    self.characters += len(text)
+                    self.events += 1
+                return
+        self.saw([choice.get("delta"), choice.get("message"), choice.get("text")])
+        if choice.get("error"):
+            self.error = error_code(choice["error"])
+
+    def measure(self, raw: Object, counts: Counts) -> Usage | None:
+        usage = openai_usage(raw, counts)
+        if usage is None or not self._hidden_output:
+            return usage
+        output = counts.total(raw.get("total_tokens")) - usage.input_tokens
+        return replace(usage, output_tokens=max(usage.output_tokens, output))
+
+    def provider_cost(self) -> int | None:
+        return nano(self._cost(self.raw)) if self._cost and self.raw else None
+
+
+def _groq_usage(document: Object) -> Any:
+    """Groq's streams: in `x_groq` of the last chunk."""
+    extra = document.get("x_groq")
+    return extra.get("usage") if type(extra) is dict else None

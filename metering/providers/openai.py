@@ -1,0 +1,136 @@
+"""OpenAI: https://platform.openai.com/docs/api-reference. The endpoints here serve its many likes as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from metering.providers.base import MODEL, Endpoint, Provider, Reader, under
+from metering.providers.chat import ChatReader
+from metering.providers.media import MediaReader, TranscriptionReader
+from metering.providers.responses import ResponsesReader
+
+Endpoints = tuple[Endpoint, ...]
+
+NO_READING: Callable[[], Reader] = ChatReader
+IDENTIFIER = r"[A-Za-z0-9_-]+"
+ANY = ""
+
+
+def at(path: str) -> re.Pattern[str]:
+    """A pattern for a whole path."""
+    return re.compile(path)
+
+
+def chat(prefix: str, reader: Callable[[], Reader] = ChatReader, *, asks_usage: bool = True) -> Endpoints:
+    """Chat completions below a version."""
+    return (Endpoint("chat.completions", "POST", at(f"{prefix}/chat/completions"), reader, asks_usage=asks_usage),)
+
+
+def completions(prefix: str, reader: Callable[[], Reader] = ChatReader, *, asks_usage: bool = True) -> Endpoints:
+    """The older completions below a version."""
+    return (Endpoint("completions", "POST", at(f"{prefix}/completions"), reader, asks_usage=asks_usage),)
+
+
+def embeddings(prefix: str, reader: Callable[[], Reader] = ChatReader) -> Endpoints:
+    """Embeddings below a version."""
+    return (Endpoint("embeddings", "POST", at(f"{prefix}/embeddings"), reader, stream=False),)
+
+
+def models(prefix: str) -> Endpoints:
+    """The list of models, and one of them: read, not metered."""
+    one = at(f"{prefix}/models(?:/{MODEL})?")
+    return (Endpoint("models", "GET", one, NO_READING, metered=False, stream=False),)
+
+
+def responses(prefix: str, reader: Callable[[], Reader] = ResponsesReader) -> Endpoints:
+    """The Responses API below a version: what makes a response is metered, what looks at a stored one is not."""
+    stored = f"{prefix}/responses/{IDENTIFIER}"
+    return (
+        Endpoint("responses", "POST", at(f"{prefix}/responses"), reader, objection=background),
+        Endpoint("responses.compact", "POST", at(f"{prefix}/responses/compact"), reader, stream=False),
+        Endpoint(
+            "responses.input_tokens", "POST", at(f"{prefix}/responses/input_tokens"), reader, free=True, stream=False
+        ),
+        Endpoint("responses.retrieve", "GET", at(f"{stored}(?:/input_items)?"), reader, metered=False, stream=False),
+        Endpoint("responses.delete", "DELETE", at(stored), reader, metered=False, stream=False),
+    )
+
+
+def background(document: Mapping[str, Any]) -> str:
+    """A response made in the background reports its usage to whoever fetches it later, if anybody does."""
+    if document.get("background") is True:
+        return "A background response cannot be metered: send it without `background`, and with `stream` if it is long."
+    return ""
+
+
+def refused(kind: str, path: str, reason: str) -> Endpoint:
+    """An endpoint that we know, cannot meter and therefore do not forward."""
+    return Endpoint(kind, ANY, at(path), NO_READING, metered=False, refusal=reason)
+
+
+LATER = "Its usage is reported later and elsewhere, so it cannot be metered: make the calls one by one."
+UNKNOWN = "Its answers do not report what they used, so it cannot be metered."
+STORE = "It stores data or runs jobs at the provider, which is not metered here: call the provider directly."
+
+MEDIA: Endpoints = (
+    Endpoint("images.generations", "POST", at("/v1/images/generations"), MediaReader, estimable=False),
+    Endpoint("images.edits", "POST", at("/v1/images/edits"), MediaReader, estimable=False, form=True),
+    Endpoint(
+        "audio.transcriptions", "POST", at("/v1/audio/transcriptions"), TranscriptionReader, estimable=False, form=True
+    ),
+    Endpoint("moderations", "POST", at("/v1/moderations"), ChatReader, free=True, stream=False),
+)
+REFUSED: Endpoints = (
+    refused("images.variations", "/v1/images/variations", UNKNOWN),
+    refused("audio.translations", "/v1/audio/translations", UNKNOWN),
+    refused("audio.speech", "/v1/audio/speech", UNKNOWN),
+    refused("batches", "/v1/batches(?:/.*)?", LATER),
+    refused("realtime", "/v1/realtime(?:/.*)?", LATER),
+    refused("videos", "/v1/videos(?:/.*)?", LATER),
+    refused(
+        "storage",
+        "/v1/(?:files|uploads|fine_tuning|vector_stores|assistants|threads|containers|conversations|evals)(?:/.*)?",
+        STORE,
+    ),
+)
+
+OPENAI = Provider(
+    slug="openai",
+    label="OpenAI",
+    dialect="openai",
+    base_url="https://api.openai.com",
+    prefix="/v1",
+    own_path=under("/v1"),
+    endpoints=(
+        *chat("/v1"),
+        *responses("/v1"),
+        *completions("/v1"),
+        *embeddings("/v1"),
+        *models("/v1"),
+        *MEDIA,
+        *REFUSED,
+    ),
+    catalogue="openai",
+)
+
+
+def like_openai(
+    slug: str,
+    label: str,
+    base_url: str,
+    prefix: str,
+    endpoints: Endpoints,
+    *,
+    catalogue: str = "",
+    dialect: str = "openai",
+) -> Provider:
+    """A provider that speaks OpenAI's dialect under its own version `prefix`."""
+    return Provider(slug, label, dialect, base_url, prefix, under(prefix), endpoints, catalogue)
+
+
+def with_cost(cost: Callable[..., Any]) -> tuple[Callable[[], Reader], Callable[[], Reader]]:
+    """The readers of chat completions and of responses for a provider that reports its own cost."""
+    return partial(ChatReader, cost), partial(ResponsesReader, cost)

@@ -1,0 +1,189 @@
+"""What every reader has in common: counts that may be anything, text that is measured, names kept short."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metering.usage import ANOMALY, CLAMPED, CONTRADICTION, LARGEST_COUNT, Part, Reading, Usage
+
+Object = dict[str, Any]
+Context = tuple[tuple[str, str], ...]
+
+LONGEST_NAME = 256
+DEEPEST_TEXT = 8
+NO_TEXT = frozenset(
+    {"role", "id", "type", "object", "call_id", "status", "signature", "encrypted_content", "data", "url", "b64_json"}
+)
+"""Keys of a piece of an answer whose strings are no generated text."""
+
+
+class Counts:
+    """Reads counts out of a usage object, and remembers what was wrong. `lost`: a total is no number at all."""
+
+    __slots__ = ("flags", "lost")
+
+    def __init__(self) -> None:
+        self.flags: list[str] = []
+        self.lost = False
+
+    def total(self, *values: Any) -> int:
+        """The first of the values that is there, one of the two totals: without it there is no usage to speak of."""
+        return self._first(values, total=True)
+
+    def part(self, *values: Any) -> int:
+        """The first of the values that is there, as a count."""
+        return self._first(values, total=False)
+
+    def flag(self, name: str) -> None:
+        """Remember something about the usage, once."""
+        if name not in self.flags:
+            self.flags.append(name)
+
+    def _first(self, values: tuple[Any, ...], *, total: bool) -> int:
+        for value in values:
+            if type(value) is int and 0 <= value <= LARGEST_COUNT:
+                return value
+            if value is not None:
+                return self._mended(value, total=total)
+        return 0
+
+    def _mended(self, value: Any, *, total: bool) -> int:
+        number = _number(value)
+        if number is None:
+            self.flag(ANOMALY)
+            self.lost = self.lost or total
+            return 0
+        if number > LARGEST_COUNT:
+            self.flag(CLAMPED)
+            return LARGEST_COUNT
+        whole = math.ceil(number) if number > 0 else 0
+        if whole != number or isinstance(value, str):
+            self.flag(ANOMALY)
+        return whole
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= LONGEST_NAME:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 -- NaN
+        return None
+    return value
+
+
+class AnswerReader:
+    """The frame of a reader: `fold` takes an object, `measure` turns the last usage object into canonical counts."""
+
+    __slots__ = ("characters", "error", "events", "model", "raw", "terminal", "tier")
+
+    def __init__(self) -> None:
+        self.terminal = False
+        self.characters = 0
+        self.events = 0
+        self.model = ""
+        self.tier = ""
+        self.error = ""
+        self.raw: Object | None = None
+
+    def read(self, document: Any) -> None:
+        """Take one more document; anything but an object is passed over."""
+        if type(document) is dict:
+            self.fold(document)
+
+    def fold(self, document: Object) -> None:
+        """Take one more object."""
+        raise NotImplementedError
+
+    def measure(self, raw: Object, counts: Counts) -> Usage | None:
+        """The canonical usage of a provider's usage object; None when it says nothing."""
+        raise NotImplementedError
+
+    def parts(self, usage: Usage, counts: Counts) -> tuple[Part, ...]:
+        """The shares of the usage that belong to other models; empty: all of it is this model's."""
+        return ()
+
+    def context(self) -> Context:
+        """What besides model and tier decides the price."""
+        return ()
+
+    def provider_cost(self) -> int | None:
+        """Nano-USD as the provider reports it."""
+        return None
+
+    def reading(self) -> Reading:
+        """What was learnt so far."""
+        counts = Counts()
+        usage = self.measure(self.raw, counts) if self.raw else None
+        if counts.lost:
+            usage = None
+        if usage is not None and contradicts(usage):
+            counts.flag(CONTRADICTION)
+        return Reading(
+            usage=usage,
+            model=clean(self.model),
+            parts=() if usage is None else self.parts(usage, counts),
+            service_tier=clean(self.tier),
+            context=self.context(),
+            provider_cost=None if usage is None else self.provider_cost(),
+            raw_usage=self.raw,
+            flags=tuple(counts.flags),
+            error=clean(self.error),
+            output_characters=self.characters,
+            output_events=self.events,
+        )
+
+    def overlay(self, usage: Any) -> None:
+        """Take a usage object that is cumulative: what it tells replaces what was told before, the rest stays."""
+        if type(usage) is dict:
+            told = {name: value for name, value in usage.items() if value is not None}
+            self.raw = self.raw | told if self.raw else told
+
+    def saw(self, text: Any) -> None:
+        """Measure a piece of generated text, whatever its form."""
+        if length := text_length(text):
+            self.characters += length
+            self.events += 1
+
+
+def contradicts(usage: Usage) -> bool:
+    """Whether the parts of a total are larger than it. They are kept as reported: pricing subtracts within bounds."""
+    cached = usage.cache_read_tokens + usage.cache_write_tokens
+    return max(cached, usage.input_audio_tokens) > usage.input_tokens or usage.reasoning_tokens > usage.output_tokens
+
+
+def inside(source: Object, *names: str) -> Object:
+    """The first of the named members that is an object; else an empty one."""
+    for name in names:
+        found = source.get(name)
+        if type(found) is dict:
+            return found
+    return {}
+
+
+def text_length(value: Any, depth: int = 0) -> int:
+    """Characters of the generated text in a piece of an answer; labels, ids and binary data do not count."""
+    if type(value) is str:
+        return len(value)
+    if depth < DEEPEST_TEXT:
+        if type(value) is list:
+            return sum(text_length(item, depth + 1) for item in value)
+        if type(value) is dict:
+            return sum(text_length(item, depth + 1) for key, item in value.items() if key not in NO_TEXT)
+    return 0
+
+
+def error_code(error: Any) -> str:
+    """A word for an error: its code, type or status. Not its message, which may quote the prompt."""
+    if type(error) is dict:
+        for name in ("code", "type", "status", "status_code"):
+            value = error.get(name)
+            if type(value) in (str, int) and value:
+                return str(value)
+    return "error"
+
+
+def clean(text: str) -> str:
+    """A name as it may be stored and shown: short, without control characters and half characters."""
+    if len(text) <= LONGEST_NAME and text.isprintable():
+        return text
+    return "".join(sign for sign in text[:LONGEST_NAME] if sign.isprintable())
