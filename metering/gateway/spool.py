@@ -1,0 +1,178 @@
+"""Where a gateway process writes its lines: one `write` each, which survives the process, and if asked for the power.
+
+Everything here happens on the thread of one event loop; only the waiting for the disk is handed to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from metering.spooling import SEGMENT_BYTES, lock_path, segment_path, spooled_bytes
+from tokonomics.embedded import locks
+from tokonomics.ids import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK_SECONDS = 1.0
+
+flush = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
+
+logger = logging.getLogger(__name__)
+
+
+class SpoolFull(Exception):
+    """The line was not written: the disk, or our share of it, is used up."""
+
+
+class Spool:
+    """The spool of this process, in a directory that it shares with others. open() comes first, close() last.
+
+    `max_bytes` is for the whole directory. With `sync`, callers wait for `synced()` before they rely on a line.
+    """
+
+    def __init__(self, directory: Path, max_bytes: int, sync: bool) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+        self.sync = sync
+        self.process = ""
+        self._number = 0
+        self._file = -1
+        self._size = 0
+        self._lock = -1
+        self._full = False
+        self._look_at = 0.0
+        self._broken_until = 0.0
+        self._replaced: list[int] = []
+        self._new_name = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._syncing = False
+        self._thread: ThreadPoolExecutor | None = None
+
+    def open(self) -> None:
+        """Become a process of the spool: its lock, then its first segment. Raises OSError."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.process = str(new_id())
+        # Locked before it has its name: nobody ever sees it free while this process lives.
+        draft = lock_path(self.directory, self.process).with_suffix(".new")
+        lock = locks.take(draft)
+        assert lock is not None
+        locks.sign(lock)
+        draft.rename(lock_path(self.directory, self.process))
+        self._lock = lock
+        self._next_segment()
+        if self.sync:
+            self._thread = ThreadPoolExecutor(1, "spool")
+
+    def append(self, line: bytes) -> None:
+        """Write one line, whole or not at all. Raises SpoolFull when the disk has no room for it.
+
+        Does not look at `full`: what belongs to a call that was let in is written as long as there is room.
+        """
+        if self._size + len(line) > SEGMENT_BYTES and self._size:
+            self._go_on()
+        try:
+            written = os.write(self._file, line)
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+        except OSError as error:
+            os.ftruncate(self._file, self._size)
+            raise SpoolFull(f"The spool in {self.directory} cannot be written: {error.strerror}.") from error
+        self._size += len(line)
+
+    @property
+    def full(self) -> bool:
+        """Whether new calls must be refused: the directory holds `max_bytes`, or the disk failed a moment ago."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._full = now < self._broken_until or self._used_up()
+        return self._full
+
+    def synced(self) -> asyncio.Future[None]:
+        """Done when all lines so far are on the disk; all who ask meanwhile share it, so do not cancel it.
+
+        A disk that fails is logged and makes the spool `full` for a while; the lines are then as safe as without sync.
+        """
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+            if not self._syncing:
+                self._sync()
+        return self._waiting
+
+    def close(self) -> None:
+        """Let go of the segment and the lock; the recorder takes what is left."""
+        if self._thread is not None:
+            self._thread.shutdown()
+            _sync_files(self._replaced, self._file, self.directory if self._new_name else None)
+        for descriptor in (self._file, self._lock):
+            os.close(descriptor)
+
+    # segments
+
+    def _used_up(self) -> bool:
+        try:
+            return spooled_bytes(self.directory) >= self.max_bytes
+        except OSError as error:
+            logger.critical("The spool cannot be looked at; new calls are refused: %s", error)
+            return True
+
+    def _go_on(self) -> None:
+        previous = self._file
+        try:
+            self._next_segment()
+        except OSError as error:
+            raise SpoolFull(f"The spool in {self.directory} cannot go on: {error.strerror}.") from error
+        if self.sync:
+            self._replaced.append(previous)
+        else:
+            os.close(previous)
+
+    def _next_segment(self) -> None:
+        path = segment_path(self.directory, self.process, self._number)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._number += 1
+        self._size = 0
+        self._new_name = True
+
+    # the disk
+
+    def _sync(self) -> None:
+        assert self._thread is not None
+        self._syncing = True
+        waiting, self._waiting = self._waiting, None
+        replaced, self._replaced = self._replaced, []
+        directory, self._new_name = (self.directory if self._new_name else None), False
+        job = asyncio.get_running_loop().run_in_executor(self._thread, _sync_files, replaced, self._file, directory)
+        job.add_done_callback(lambda done: self._synced(done, waiting))
+
+    def _synced(self, job: asyncio.Future[None], waiting: asyncio.Future[None] | None) -> None:
+        self._syncing = False
+        error = job.exception()
+        if error is not None:
+            logger.critical("The disk of the spool in %s fails; new calls are refused: %s", self.directory, error)
+            self._broken_until = time.monotonic() + 2 * LOOK_SECONDS
+            self._look_at = 0
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+        if self._waiting is not None:
+            self._sync()
+
+
+def _sync_files(replaced: list[int], file: int, directory: Path | None) -> None:
+    """Bring a segment, those before it that are complete, and their names to the disk; closes the complete ones."""
+    for previous in replaced:
+        flush(previous)
+        os.close(previous)
+    flush(file)
+    if directory is not None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
