@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -43,6 +43,14 @@ def envint(name: str, default: int, minimum: int = 0, maximum: int = 2**63 - 1) 
     if not value.isascii() or not value.isdigit() or not minimum <= int(value) <= maximum:
         raise InvalidSetting(f"{name} is {value!r}: set it to a whole number from {minimum} to {maximum}.")
     return int(value)
+
+
+def envchoice(name: str, default: str, choices: Collection[str]) -> str:
+    """One of the choices, which are in lower case; raises InvalidSetting."""
+    value = os.environ.get(name, "").strip() or default
+    if value.lower() not in choices:
+        raise InvalidSetting(f"{name} is {value!r}: set it to one of {', '.join(choices)}.")
+    return value.lower()
 
 
 def envlist(name: str) -> list[str]:

@@ -54,7 +54,18 @@ def site() -> Part:
 
 
 def _celery(*words: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "--app=tokonomics", "--quiet", f"--workdir={settings.BASE_DIR}", *words)
+    quiet = "ignore:You're running the worker with superuser privileges"
+    return (
+        sys.executable,
+        "-W",
+        quiet,
+        "-m",
+        "celery",
+        "--app=tokonomics",
+        "--quiet",
+        f"--workdir={settings.BASE_DIR}",
+        *words,
+    )
 
 
 def worker() -> Part:

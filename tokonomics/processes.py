@@ -91,7 +91,7 @@ class Kept:
 
     def kill(self) -> None:
         """Kill the process with all that it has started."""
-        if self.process is not None:
+        if self.process is not None and self.running():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

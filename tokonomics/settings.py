@@ -15,6 +15,7 @@ from tokonomics.environment import (
     database_settings,
     email_settings,
     envbool,
+    envchoice,
     envint,
     envlist,
     envsecret,
@@ -248,8 +249,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-LOG_LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
-LOG_FORMAT = os.environ.get("LOG_FORMAT") or ("console" if EMBEDDED_DATABASE else "json")
-LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL)
+LOG_LEVEL = envchoice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
+LOG_FORMAT = envchoice("LOG_FORMAT", "console" if EMBEDDED_DATABASE else "json", ("console", "json"))
+LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL.upper())

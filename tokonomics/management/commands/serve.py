@@ -140,7 +140,7 @@ def database_error() -> str:
     try:
         connection.ensure_connection()
     except OperationalError as error:
-        return f"{error}".strip()
+        return " ".join(str(error).split()).rstrip(".") + "."
     return ""
 
 
@@ -163,8 +163,8 @@ def stop_parts(keeper: Keeper) -> None:
 
 
 def stop_standbys(keeper: Keeper, chosen: list[Engine]) -> None:
-    """Stop the processes that wait for an engine which this process did not start; its last user stops an engine."""
+    """End the processes that only wait to become an engine; an engine itself is stopped by its last user."""
     holders = {locks.holder(embedded.lock_of(engine)) for engine in chosen}
     for kept in keeper.kept:
         if kept.process is not None and kept.process.pid not in holders:
-            keeper.stop([kept.part.name])
+            kept.kill()
