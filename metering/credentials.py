@@ -1,0 +1,214 @@
+"""Accounts at providers: connecting one, changing its secret, and which of several is used.
+
+A secret is only ever sent to the address that it was given for, so another address needs the secret again.
+Every change reaches the gateways by itself: a trigger of the table tells them (migration 0003).
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from metering import providers
+from metering.models import ProviderCredential
+from metering.providers.base import Provider
+from tokonomics import audit
+from tokonomics.audit import Actor
+from tokonomics.ids import new_id
+from tokonomics.models import Workspace
+from tokonomics.outbound import check_url
+from tokonomics.secrets import keyring
+
+NAME_LENGTH = 100
+SECRET_LENGTH = 4096
+SANDBOX = "sandbox"
+RESERVED_SLUGS = frozenset({SANDBOX, "usage"})
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+@transaction.atomic
+def connect_provider(
+    *,
+    workspace: Workspace,
+    slug: str,
+    secret: str,
+    name: str = "",
+    base_url: str = "",
+    actor: Actor | None,
+) -> ProviderCredential:
+    """Keep an account at a provider, or at a server of one's own under a new slug; the first of a slug is its default.
+
+    A server of one's own needs a base URL, and may do without a secret. Raises ValidationError, by field.
+    """
+    _lock(workspace)
+    slug = _clean_slug(slug)
+    own_server = providers.find(slug) is None
+    base_url = _clean_url(base_url, required=own_server)
+    secret = _clean_secret(secret, required=not own_server)
+    identifier = new_id()
+    credential = ProviderCredential.objects.create(
+        id=identifier,
+        workspace=workspace,
+        slug=slug,
+        name=_clean_name(name or label_of(slug)),
+        base_url=base_url,
+        secret=keyring().encrypt(secret, workspace=workspace.pk, row=identifier),
+        last_four=_last_four(secret),
+        is_default=not in_use(workspace).filter(slug=slug, is_default=True).exists(),
+    )
+    audit.record("connected", credential, workspace=workspace, actor=actor, slug=slug, base_url=base_url)
+    return credential
+
+
+@transaction.atomic
+def change_credential(*, credential: ProviderCredential, name: str, base_url: str, secret: str, actor: Actor) -> None:
+    """Rename an account, replace its secret ('' keeps it), or move it to another address, which needs the secret again.
+
+    Raises ValidationError, by field.
+    """
+    before = {"name": credential.name, "base_url": credential.base_url}
+    own_server = providers.find(credential.slug) is None
+    credential.name = _clean_name(name)
+    credential.base_url = _clean_url(base_url, required=own_server)
+    moved = credential.base_url != before["base_url"]
+    if moved and not secret and secret_of(credential):
+        raise ValidationError(
+            {"secret": "Another address needs the key again: it is only sent where it was meant for."}
+        )
+    if secret:
+        secret = _clean_secret(secret, required=True)
+        credential.secret = keyring().encrypt(secret, workspace=credential.workspace_id, row=credential.pk)
+        credential.last_four = _last_four(secret)
+    credential.save(update_fields=["name", "base_url", "secret", "last_four"])
+    changes = {key: [old, getattr(credential, key)] for key, old in before.items() if old != getattr(credential, key)}
+    verb = "replaced the secret of" if secret else "changed"
+    audit.record(verb, credential, workspace=credential.workspace, actor=actor, **changes)
+
+
+@transaction.atomic
+def make_default(*, credential: ProviderCredential, actor: Actor) -> None:
+    """Use this account for all keys that are not pinned to another one; raises ValidationError when it is archived."""
+    _lock(credential.workspace)
+    if credential.archived_at:
+        raise ValidationError("An archived account cannot be the default: restore it first.")
+    in_use(credential.workspace).filter(slug=credential.slug).update(is_default=False)
+    credential.is_default = True
+    credential.save(update_fields=["is_default"])
+    audit.record("made default", credential, workspace=credential.workspace, actor=actor)
+
+
+@transaction.atomic
+def archive_credential(*, credential: ProviderCredential, actor: Actor) -> None:
+    """Stop using an account; it can be restored. Raises ValidationError while keys are pinned to it.
+
+    A pinned key would fall back to the default account, and somebody else would pay.
+    """
+    _lock(credential.workspace)
+    pinned = credential.api_keys.filter(revoked_at=None).count()
+    if pinned:
+        keys = "1 key is" if pinned == 1 else f"{pinned} keys are"
+        raise ValidationError(f"{keys} pinned to this account: revoke what is pinned to it first.")
+    if ProviderCredential.objects.filter(pk=credential.pk, archived_at=None).update(archived_at=timezone.now()):
+        audit.record("archived", credential, workspace=credential.workspace, actor=actor)
+
+
+@transaction.atomic
+def restore_credential(*, credential: ProviderCredential, actor: Actor) -> None:
+    """Use an archived account again, as the default where its provider has no other."""
+    _lock(credential.workspace)
+    others = in_use(credential.workspace).filter(slug=credential.slug, is_default=True)
+    archived = ProviderCredential.objects.filter(pk=credential.pk).exclude(archived_at=None)
+    if archived.update(archived_at=None, is_default=not others.exists()):
+        audit.record("restored", credential, workspace=credential.workspace, actor=actor)
+
+
+def in_use(workspace: Workspace) -> QuerySet[ProviderCredential]:
+    """The accounts that calls may use, by provider, the default first."""
+    found = ProviderCredential.objects.filter(workspace=workspace, archived_at=None)
+    return found.order_by("slug", "-is_default", "created_at", "id")
+
+
+def archived(workspace: Workspace) -> QuerySet[ProviderCredential]:
+    """The accounts that were put away, the latest first."""
+    found = ProviderCredential.objects.filter(workspace=workspace).exclude(archived_at=None)
+    return found.order_by("-archived_at", "id")
+
+
+def connectable() -> list[Provider]:
+    """The providers that need a key of the agency's, by name."""
+    found = [provider for slug, provider in providers.PROVIDERS.items() if slug != SANDBOX]
+    return sorted(found, key=lambda provider: provider.label.lower())
+
+
+def provider_of(credential: ProviderCredential) -> Provider:
+    """The provider, or the OpenAI-compatible server, that an account belongs to."""
+    known = providers.find(credential.slug)
+    return known or providers.compatible(credential.slug, credential.base_url, credential.name)
+
+
+def label_of(slug: str) -> str:
+    """A provider's name, or the slug of a server of one's own."""
+    known = providers.find(slug)
+    return known.label if known else slug
+
+
+def secret_of(credential: ProviderCredential) -> str:
+    """The provider's key; raises tokonomics.crypto.Undecryptable."""
+    return keyring().decrypt(bytes(credential.secret), workspace=credential.workspace_id, row=credential.pk)
+
+
+def _lock(workspace: Workspace) -> None:
+    """Two people who connect the same provider at the same time must not both make the default."""
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+
+
+def _clean_slug(slug: str) -> str:
+    slug = slug.strip().lower()
+    slug = providers.ALIASES.get(slug, slug)
+    if slug in RESERVED_SLUGS:
+        raise ValidationError({"slug": f"{slug} cannot be connected: it is part of the product."})
+    if not SLUG.fullmatch(slug):
+        raise ValidationError({"slug": "Use 1 to 40 small letters, digits and hyphens, such as my-server."})
+    return slug
+
+
+def _clean_name(name: str) -> str:
+    cleaned = " ".join(name.split())
+    if not cleaned or len(cleaned) > NAME_LENGTH or not cleaned.isprintable():
+        raise ValidationError({"name": f"Give the account a name of at most {NAME_LENGTH} characters."})
+    return cleaned
+
+
+def _clean_url(url: str, *, required: bool) -> str:
+    url = url.strip()
+    if not url:
+        if required:
+            raise ValidationError(
+                {"base_url": "A server of your own needs its address, such as https://llm.example.com/v1."}
+            )
+        return ""
+    try:
+        return check_url(url)
+    except ValueError as error:
+        raise ValidationError({"base_url": str(error)}) from error
+
+
+def _clean_secret(secret: str, *, required: bool) -> str:
+    """The key without the blanks around it, such as a pasted line end; it travels in a header, so it is plain ASCII."""
+    secret = secret.strip()
+    if not secret and required:
+        raise ValidationError({"secret": "Paste the provider's key."})
+    if len(secret) > SECRET_LENGTH or not all("!" <= character <= "~" for character in secret):
+        raise ValidationError(
+            {"secret": "This is not a provider's key: it has blanks or other characters that no key has."}
+        )
+    return secret
+
+
+def _last_four(secret: str) -> str:
+    """The end of a secret that is long enough to show some of it."""
+    return secret[-4:] if len(secret) >= 12 else ""
