@@ -41,6 +41,14 @@ class StreamAnswer:
 
     def feed(self, chunk: bytes) -> bytes:
         """Read a chunk; what goes on to the client now."""
+        decoder = self._decoder
+        if decoder is None or self._inflater is not None:
+            return self._feed_first(chunk)
+        passed = self._take(decoder.decode(chunk))
+        return passed if self._hides else chunk
+
+    def _feed_first(self, chunk: bytes) -> bytes:
+        """Read a chunk that must be inflated, or that tells which decoder to use."""
         text = chunk if self._inflater is None else self._inflater.feed(chunk)
         decoder = self._decoder or self._choose(text)
         if decoder is None:
@@ -78,24 +86,23 @@ class StreamAnswer:
             self._held += held
 
     def _take(self, events: list[Event]) -> bytes:
-        """Read events; the bytes of those that the client may see."""
+        """Read events; where something is hidden, the bytes of those that the client may see."""
+        reader = self._reader
+        hides = self._hides
         shown = []
         for raw, data in events:
-            if data:
-                if data == DONE:
-                    self.terminal = True
-                elif self._read(data) and self._hides:
+            if data == DONE:
+                self.terminal = True
+            elif data:
+                document = parse(data)
+                reader.read(document)
+                if hides and reports_usage_alone(document):
                     continue
-            shown.append(raw)
-        return b"".join(shown)
-
-    def _read(self, data: bytes) -> bool:
-        """Read one event's data; whether it is the extra usage chunk."""
-        document = parse(data)
-        self._reader.read(document)
-        if self._reader.terminal:
+            if hides:
+                shown.append(raw)
+        if reader.terminal:
             self.terminal = True
-        return self._hides and reports_usage_alone(document)
+        return b"".join(shown)
 
 
 def read_body(reader: Reader, body: bytes, headers: Headers | None = None) -> Reading:

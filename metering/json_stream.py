@@ -37,13 +37,13 @@ class JSONDecoder:
         begun = 0
         while (mark := self._next_mark(text)) is not None:
             if self._bracket(text[mark], mark):
-                events.append(Event(text[begun : mark + 1], text[self._start : mark + 1]))
+                events.append((text[begun : mark + 1], text[self._start : mark + 1]))
                 begun, self._start = mark + 1, -1
         self._rest = text[begun:]
         self._scanned -= begun
         self._start -= begun if self._start >= 0 else 0
         if len(self._rest) > LARGEST_EVENT:
-            events.append(Event(self._rest, b""))
+            events.append((self._rest, b""))
             self._rest = b""
             self._forget()
         return events
@@ -52,7 +52,7 @@ class JSONDecoder:
         """What is left: the array's closing bracket, or a document that was cut short and cannot be read."""
         rest, self._rest = self._rest, b""
         self._forget()
-        return [Event(rest, b"")] if rest else []
+        return [(rest, b"")] if rest else []
 
     def _next_mark(self, text: bytes) -> int | None:
         """The position of the next bracket outside a string; None when `text` is used up."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Any
+from dataclasses import dataclass
+from operator import add
+from typing import Any, NamedTuple
 
 LARGEST_COUNT = 2**31 - 1
 """No call uses more of anything: what a provider reports above it is clamped and flagged."""
@@ -20,8 +20,7 @@ CONTRADICTION = "usage_contradiction"
 """Flag: the parts of a total are larger than the total. Kept as reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Canonical counts of one call, INCLUSIVE: totals first, and sub-counts that are parts of them.
 
     `input_tokens` holds every prompt token: cache reads, cache writes, audio, images, video and tool prompts too.
@@ -59,21 +58,17 @@ class Usage:
         """Tokens in and out."""
         return self.input_tokens + self.output_tokens
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(*map(sum, zip(_counts(self), _counts(other), strict=True)))
+    def __add__(self, other: Usage) -> Usage:  # type: ignore[override]  # a sum of counts, not a longer tuple
+        return Usage(*map(add, self, other))
 
     def counts(self) -> dict[str, int]:
         """The counts that are not zero, by name: the form kept on an event."""
-        return {name: count for name, count in zip(COUNTS, _counts(self), strict=True) if count}
+        return {name: count for name, count in zip(self._fields, self, strict=True) if count}
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int]) -> Usage:
         """The inverse of counts(); a name that is no count of ours raises TypeError."""
         return cls(**counts)
-
-
-COUNTS = tuple(field.name for field in fields(Usage))
-_counts = attrgetter(*COUNTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -58,7 +57,7 @@ class MessagesReader(AnswerReader):
         if together.input_tokens < usage.input_tokens or together.output_tokens < usage.output_tokens:
             return usage
         tools = {name: getattr(usage, name) for name in (*SERVER_TOOLS, "reasoning_tokens")}
-        return replace(together, **tools)
+        return together._replace(**tools)
 
     def parts(self, usage: Usage, counts: Counts) -> tuple[Part, ...]:
         parts = self._iterations(Counts())
@@ -66,7 +65,7 @@ class MessagesReader(AnswerReader):
             return ()
         tools = {name: getattr(usage, name) for name in SERVER_TOOLS}
         own = max(range(len(parts)), key=lambda number: parts[number].model == self.model)
-        parts[own] = Part(parts[own].model, replace(parts[own].usage, **tools))
+        parts[own] = Part(parts[own].model, parts[own].usage._replace(**tools))
         return tuple(parts)
 
     def _iterations(self, counts: Counts) -> list[Part]:

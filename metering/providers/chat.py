@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -64,7 +63,7 @@ class ChatReader(AnswerReader):
         if usage is None or not self._hidden_output:
             return usage
         output = counts.total(raw.get("total_tokens")) - usage.input_tokens
-        return replace(usage, output_tokens=max(usage.output_tokens, output))
+        return usage._replace(output_tokens=max(usage.output_tokens, output))
 
     def provider_cost(self) -> int | None:
         return nano(self._cost(self.raw)) if self._cost and self.raw else None

@@ -58,7 +58,7 @@ class GeminiReader(AnswerReader):
         if type(tier) is str:
             self.tier = tier
         usage = gemini_usage(raw, counts)
-        return usage and replace(usage, grounding_queries=sum(self._queries.values()))
+        return usage and usage._replace(grounding_queries=sum(self._queries.values()))
 
 
 def gemini_usage(raw: Object, counts: Counts) -> Usage | None:

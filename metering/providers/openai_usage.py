@@ -7,7 +7,6 @@ tokens are parts of the totals, with the exceptions told below.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -59,10 +58,10 @@ def beside_the_totals(usage: Usage, total: int, *, told: bool) -> Usage:
     if not told or missing <= 0:
         return usage
     if missing == usage.reasoning_tokens:
-        return replace(usage, output_tokens=usage.output_tokens + missing)
+        return usage._replace(output_tokens=usage.output_tokens + missing)
     if missing == usage.input_audio_tokens:
-        return replace(usage, input_tokens=usage.input_tokens + missing)
-    return replace(usage, input_tokens=total) if not usage.total_tokens else usage
+        return usage._replace(input_tokens=usage.input_tokens + missing)
+    return usage._replace(input_tokens=total) if not usage.total_tokens else usage
 
 
 def cost_in_credits(raw: Object) -> Decimal | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from metering.providers.chat import Cost
 from metering.providers.openai_usage import nano, openai_usage
 from metering.providers.reader import AnswerReader, Counts, Object, error_code
@@ -80,7 +78,7 @@ class ResponsesReader(AnswerReader):
         if usage is None or not usage.total_tokens:
             return None
         more = {name: max(count, getattr(usage, name)) for name, count in self._tools.items()}
-        return replace(usage, **more)
+        return usage._replace(**more)
 
     def provider_cost(self) -> int | None:
         return nano(self._cost(self.raw)) if self._cost and self.raw else None
