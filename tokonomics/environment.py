@@ -71,7 +71,7 @@ def envsecret(name: str) -> str:
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The text kept in a file; made on first use, readable by its owner alone, the same for all who race to make it."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return path.read_text(encoding="utf-8").strip()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

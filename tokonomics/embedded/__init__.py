@@ -37,6 +37,8 @@ __all__ = [
 
 START_SECONDS = 120
 STOP_SECONDS = 60
+_started: list[subprocess.Popen[bytes]] = []
+"""What this process has started, kept since an engine may live on for other users when its starter leaves."""
 
 
 class Engine(Protocol):
@@ -120,6 +122,7 @@ def shared(used: Sequence[Engine]) -> Iterator[None]:
             for engine in used:
                 _stop(engine)
             os.close(last)
+        _started[:] = [process for process in _started if process.poll() is None]
 
 
 def _start(engine: Engine) -> None:
@@ -133,6 +136,7 @@ def _start(engine: Engine) -> None:
             raise EngineFailed(f"{engine.name} did not answer within {START_SECONDS} seconds; see {log}.")
         if (process is None or process.poll() == 0) and not running(engine):
             process = _launch(engine, log)
+            _started.append(process)
         time.sleep(0.05)
 
 
