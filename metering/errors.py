@@ -58,8 +58,8 @@ def _broken(status: int, advice: str, google: str = "UNAVAILABLE", *, final: boo
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "invalid_tags": Kind(400, "Correct the X-Metering-Tags header and send the call again."),
-    "invalid_request": Kind(400, "Correct the request and send it again."),
+    "invalid_tags": Kind(400, "The X-Metering-Tags header is not valid: correct it and send the call again."),
+    "invalid_request": Kind(400, "The request is not valid: correct it and send it again."),
     "provider_not_connected": Kind(400, "This workspace has no key for that provider: connect it under Providers."),
     "model_not_priced": Kind(
         400, "The model has no price, so a hard cap cannot hold: price it under Billing, or use another one."

@@ -20,7 +20,7 @@ class InvalidForm(ValueError):
 
 
 def text_fields(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields by name, the last of each, as text. A form that is cut short is read to its end. Raises InvalidForm."""
+    """The fields by name, the last of each, as text; a form that is cut short is read to its end. Raises InvalidForm."""
     boundary = _BOUNDARY.match(content_type)
     if boundary is None:
         raise InvalidForm("The content type must be multipart/form-data with a boundary.")
