@@ -84,7 +84,8 @@ def change_credential(*, credential: ProviderCredential, name: str, base_url: st
         credential.secret = keyring().encrypt(secret, workspace=credential.workspace_id, row=credential.pk)
         credential.last_four = _last_four(secret)
     credential.save(update_fields=["name", "base_url", "secret", "last_four"])
-    changes = {key: [old, getattr(credential, key)] for key, old in before.items() if old != getattr(credential, key)}
+    after = {"name": credential.name, "base_url": credential.base_url}
+    changes = {key: audit.change(before[key], after[key]) for key in after if before[key] != after[key]}
     verb = "replaced the secret of" if secret else "changed"
     audit.record(verb, credential, workspace=credential.workspace, actor=actor, **changes)
 

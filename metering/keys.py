@@ -64,7 +64,7 @@ def rename_key(*, key: ApiKey, name: str, actor: Actor) -> None:
     before, key.name = key.name, _clean_name(name)
     if before != key.name:
         key.save(update_fields=["name"])
-        audit.record("renamed", key, workspace=key.workspace, actor=actor, name=[before, key.name])
+        audit.record("renamed", key, workspace=key.workspace, actor=actor, name=audit.change(before, key.name))
 
 
 @transaction.atomic

@@ -43,11 +43,12 @@ def reaches(role: Role, needed: Role) -> bool:
 
 
 def workspace_view(
-    needed: Role,
+    needed: Role, *, to_change: Role | None = None
 ) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], Page]:
     """A page of a workspace for members of this role or a higher one; takes `workspace` out of the address.
 
-    Puts `request.workspace` and `request.role`. Answers are private and never cached.
+    `to_change` is the role that methods other than GET and HEAD need, where that is another one. Puts
+    `request.workspace` and `request.role`. Answers are private and never cached.
     """
 
     def door(view: Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]) -> Page:
@@ -56,7 +57,8 @@ def workspace_view(
             if not request.user.is_authenticated:
                 return _to_login(request)
             membership = _membership(request.user, workspace)
-            if not reaches(Role(membership.role), needed):
+            wanted = needed if to_change is None or request.method in ("GET", "HEAD") else to_change
+            if not reaches(Role(membership.role), wanted):
                 raise PermissionDenied
             opened = cast(WorkspaceRequest, request)
             opened.workspace, opened.role = membership.workspace, Role(membership.role)

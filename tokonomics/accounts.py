@@ -46,7 +46,8 @@ def change_workspace(*, workspace: Workspace, name: str, timezone: str, actor: U
     """Rename a workspace or move its days; raises ValidationError. Days already counted stay as they were cut."""
     before = {"name": workspace.name, "timezone": workspace.timezone}
     workspace.name, workspace.timezone = _clean_name(name), _clean_zone(timezone)
-    changes = {key: [old, getattr(workspace, key)] for key, old in before.items() if old != getattr(workspace, key)}
+    after = {"name": workspace.name, "timezone": workspace.timezone}
+    changes = {key: audit.change(before[key], after[key]) for key in after if before[key] != after[key]}
     if changes:
         workspace.save(update_fields=["name", "timezone"])
         audit.record("changed", workspace, workspace=workspace, actor=actor, **changes)

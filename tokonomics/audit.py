@@ -12,6 +12,11 @@ Actor = User | ApiToken
 NAME_LENGTH = 300
 
 
+def change(before: Any, after: Any) -> dict[str, Any]:
+    """A detail that was one thing and is another."""
+    return {"before": before, "after": after}
+
+
 def record(verb: str, target: models.Model, *, workspace: Workspace, actor: Actor | None, **details: Any) -> AuditEntry:
     """Write that `actor` (none: the system) did `verb` to `target`; `details` are JSON values, never secrets."""
     return AuditEntry.objects.create(

@@ -91,7 +91,7 @@ def change_role(*, membership: Membership, role: Role, actor: User) -> None:
     _keep_an_owner(membership)
     membership.role = role
     membership.save(update_fields=["role"])
-    audit.record("changed the role of", membership, workspace=workspace, actor=actor, role=[before, role])
+    audit.record("changed the role of", membership, workspace=workspace, actor=actor, role=audit.change(before, role))
 
 
 @transaction.atomic

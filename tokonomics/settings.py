@@ -187,7 +187,14 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "tokonomics.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "tokonomics.forms.signup.SignupForm"}
+ACCOUNT_FORMS = {
+    "signup": "tokonomics.forms.signup.SignupForm",
+    "login": "tokonomics.forms.account.LoginForm",
+    "reset_password": "tokonomics.forms.account.ResetPasswordForm",
+    "reset_password_from_key": "tokonomics.forms.account.ResetPasswordKeyForm",
+    "change_password": "tokonomics.forms.account.ChangePasswordForm",
+    "reauthenticate": "tokonomics.forms.account.ReauthenticateForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if envbool("EMAIL_VERIFICATION", SECURE) else "optional"
 """Mandatory also hides whether an address has an account; a laptop without a mail server cannot ask for it."""
 ACCOUNT_CHANGE_EMAIL = True

@@ -10,9 +10,8 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The landing page; a member goes on to the workspace they joined first."""
+    """The landing page; a member goes on to the workspace they joined first, or to open one."""
     if request.user.is_authenticated:
         membership = request.user.memberships.order_by("created_at").first()
-        if membership is not None:
-            return redirect("overview", membership.workspace_id)
+        return redirect("overview", membership.workspace_id) if membership else redirect("workspace_new")
     return render(request, "landing.html", {"proxy_url": f"{settings.PUBLIC_URL}/proxy"})

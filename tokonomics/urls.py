@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", site.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
+    path("", include("tokonomics.workspace_urls")),
+    path("", include("metering.urls")),
 ]
 
 if settings.ADMIN_ENABLED:

@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from tokonomics import accounts, invitations, members
+from tokonomics.forms.account import Plain
 from tokonomics.forms.workspace import WorkspaceFields
 from tokonomics.models import User
 
 
-class SignupForm(WorkspaceFields, AccountForm):  # type: ignore[misc]
+class SignupForm(Plain, WorkspaceFields, AccountForm):  # type: ignore[misc]
     """Address, password, and the new workspace's name and time zone; an invited person gives a password alone."""
 
     field_order = ("email", "password1", "name", "timezone")
@@ -23,13 +24,10 @@ class SignupForm(WorkspaceFields, AccountForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.invitation = invitations.pending(context.request)
-        self.fields["password1"].help_text = "At least 8 characters."
         if self.invitation:
             del self.fields["name"], self.fields["timezone"]
             email = self.fields["email"]
             email.initial, email.disabled = self.invitation.email, True
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponseBase | None]:
         """The account and its workspace, both or neither."""
