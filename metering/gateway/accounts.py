@@ -48,7 +48,7 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An account at a provider. `secret` is None when no key of ours opens it, and empty for a server that needs none."""
+    """An account at a provider. `secret` is None when none of our keys opens it, empty for a server that needs none."""
 
     id: str | None
     slug: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from metering.tags import Tags
 
 NOTHING = Usage()
+FORM_FIELD = re.compile(rb'name="(model|stream)"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
 
 
 class Call:
@@ -86,11 +88,11 @@ class Call:
         if not self.metered:
             return
         endpoint = self.route.endpoint
-        self.document = _document(body)
+        self.document = _form(body) if endpoint.form else _document(body)
         if not self.model:
             self.model = _model(self.document)
         if self.route.stream is None:
-            self.stream = self.document.get("stream") is True
+            self.stream = self.document.get("stream") in (True, "true")
         if endpoint.objection is not None and (objection := endpoint.objection(self.document)):
             raise Refusal("invalid_request", objection)
         if endpoint.asks_usage and self.stream:
@@ -235,6 +237,13 @@ def _document(body: bytearray) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Refusal("invalid_request", "The body must be a JSON object.")
     return document
+
+
+def _form(body: bytearray) -> dict[str, Any]:
+    """The short fields of a form with files (multipart/form-data, or JSON where the endpoint takes both)."""
+    if body[:1] == b"{":
+        return _document(body)
+    return {name.decode(): value.decode(errors="replace") for name, value in FORM_FIELD.findall(body)}
 
 
 def _model(document: dict[str, Any]) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 PREFIX = b"/proxy/"
 KEY_PREFIX = b"mk_"
 KEY_LENGTH = 256
-GOOGLE = "google"
-"""The only provider whose own clients put the key into the query."""
 TAGS = b"x-metering-tags"
 TOLD = frozenset((*KEY_HEADERS, TAGS, b"content-encoding"))
 
@@ -66,7 +64,7 @@ def read_headers(door: Door, request: Request) -> None:
             keys.add(credentials.strip() if scheme.lower() == b"bearer" else value)
         else:
             keys.add(value)
-    if door.slug == GOOGLE:
+    if door.provider is not None and door.provider.key_in_query:
         keys.update(_take_key(door))
     door.digest = _digest(keys)
 

@@ -22,7 +22,11 @@ SLUG = "sandbox"
 MODELS = ("sandbox-small", "sandbox-large")
 PAUSE_SECONDS = 0.02
 MADE = 1767225600
-WORDS = ["This", "answer", "comes", "from", "the", "sandbox:", "no", "provider", "was", "asked", "and", "nothing", "is", "charged.", "It", "is", "metered", "like", "any", "other", "call,", "so", "you", "will", "find", "it", "under", "Events", "with", "its", "tokens,", "its", "list", "price", "and", "the", "tags", "that", "you", "sent.", "Connect", "a", "provider,", "change", "the", "path", "from", "/proxy/sandbox", "to", "/proxy/openai,", "and", "the", "same", "code", "talks", "to", "the", "real", "model."]
+TEXT = """\
+This answer comes from the sandbox: no provider was asked and nothing is charged. It is metered like any other call, so
+you will find it under Events with its tokens, its list price and the tags that you sent. Connect a provider, change
+the path from /proxy/sandbox to /proxy/openai, and the same code talks to the real model."""
+WORDS = TEXT.split()
 CREDENTIAL = Credential(None, SLUG, providers.PROVIDERS[SLUG], Origin(SLUG), b"sandbox", "", "")
 
 

@@ -99,11 +99,12 @@ class Spool:
 
         A disk that fails is logged and makes the spool `full` for a while; the lines are then as safe as without sync.
         """
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = asyncio.get_running_loop().create_future()
             if not self._syncing:
                 self._sync()
-        return self._waiting
+        return waiting
 
     def close(self) -> None:
         """Let go of the segment and the lock; the recorder takes what is left."""

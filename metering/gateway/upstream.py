@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
@@ -117,8 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
     # asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of asyncio's
 
     def data_received(self, data: bytes) -> None:
         if self.sink is None:  # bytes that nobody asked for: the connection can't be trusted any more

@@ -1,4 +1,4 @@
-"""A provider at the socket: answers each request with what a test's function returns, and remembers what it was sent."""
+"""A provider at the socket: answers each request with what a test's function returns; remembers what it was sent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
+
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Provider:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[POLL_SECONDS], daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""
@@ -100,7 +102,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 -- the standard library's name
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)

@@ -9,18 +9,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Queue
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import uvloop
-from metering.gateway.spool import Spool
 
 from billing.catalogue import Catalogue
 from metering.gateway.accounts import CredentialRow, Key, Workspace, credential_of
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
 from metering.gateway.server import Downstream, Limits
+from metering.gateway.spool import Spool
 from metering.gateway.upstream import Origin, Pool
 from metering.records import decode
 from tests.upstreams.provider import Provider, completion
@@ -29,6 +30,7 @@ from tokonomics.crypto import Keyring, digest
 KEY = "mk_test-key-of-acme"
 KEYRING = Keyring([b"k" * 32])
 WORKSPACE = uuid4()
+CATALOGUE = Catalogue()
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Running:
 
     gateway: Gateway
     loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
     port: int
     spool: Path
     key: str = KEY
@@ -107,34 +110,23 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts a gateway with credentials {slug: base URL}; limits and times may be changed by keyword."""
-    running: list[tuple[asyncio.AbstractEventLoop, threading.Thread, Running]] = []
+    started: list[tuple[Running, threading.Thread]] = []
 
     def begin(credentials: dict[str, str], *, client: str | None = None, sync: bool = False, **changes: Any) -> Running:
-        loop = uvloop.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        ready: Queue[Running] = Queue()
+        life = _serve(ready, tmp_path / "spool", _key(credentials, client), sync, changes)
+        thread = threading.Thread(target=uvloop.run, args=[life], daemon=True)
         thread.start()
-        future = asyncio.run_coroutine_threadsafe(_serve(tmp_path / "spool", credentials, client, sync, changes), loop)
-        served = future.result(10)
-        running.append((loop, thread, served))
-        return served
+        running = ready.get(timeout=10)
+        started.append((running, thread))
+        return running
 
     yield begin
-    for loop, thread, served in running:
-        for connection in served.clients:
+    for running, thread in started:
+        for connection in running.clients:
             connection.close()
-        asyncio.run_coroutine_threadsafe(served.gateway.drain(1), loop).result(10)
-        asyncio.run_coroutine_threadsafe(_end(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
+        running.run(running.stop.set)
         thread.join(10)
-        loop.close()
-        served.gateway.spool.close()
-
-
-async def _end() -> None:
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -143,28 +135,32 @@ def gateway(start: Callable[..., Running], provider: Provider) -> Running:
     return start({"openai": provider.url, "anthropic": provider.url, "google": provider.url})
 
 
-async def _serve(
-    spool_directory: Path, credentials: dict[str, str], client: str | None, sync: bool, changes: dict[str, Any]
-) -> Running:
+async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: bool, changes: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     spool = Spool(spool_directory, 64 * 1024 * 1024, sync)
     spool.open()
     directory = Directory({"host": "127.0.0.1", "port": 1}, KEYRING)
     directory.ready = True
     directory.unknown.add(digest("mk_unknown"))
-    directory.keys[digest(KEY)] = _key(credentials, client)
+    directory.keys[digest(KEY)] = key
     gateway = Gateway(
         limits=replace(Limits(), **{k: v for k, v in changes.items() if hasattr(Limits(), k)}),
         times=replace(Times(), **{k: v for k, v in changes.items() if hasattr(Times(), k)}),
         directory=directory,
-        catalogue=Catalogue(),
+        catalogue=CATALOGUE,
         spool=spool,
         pool=Pool(connect_seconds=2, idle_seconds=30, allow_private=changes.get("allow_private", True)),
         site=Origin("site", socket=str(changes.get("site", "/nonexistent"))),
     )
     server = await loop.create_server(lambda: Downstream(gateway), "127.0.0.1", 0)
-    gateway.ticking = loop.create_task(gateway.tick())  # type: ignore[attr-defined]
-    return Running(gateway, loop, server.sockets[0].getsockname()[1], spool_directory)
+    ticking = loop.create_task(gateway.tick())
+    running = Running(gateway, loop, asyncio.Event(), server.sockets[0].getsockname()[1], spool_directory)
+    ready.put(running)
+    await running.stop.wait()
+    server.close()
+    await gateway.drain(1)
+    ticking.cancel()
+    spool.close()
 
 
 def _key(credentials: dict[str, str], client: str | None) -> Key:
