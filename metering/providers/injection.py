@@ -57,13 +57,13 @@ def _last_value(text: str, start: int, name: str) -> tuple[int, int]:
 
 def _members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
     """Each key of the object at `start`, with the beginning and the end of its value."""
-    position = _skip(text, start + 1)
-    while text[position] == '"':
-        key, position = _DECODER.raw_decode(text, position)
-        begun = _skip(text, _skip(text, position) + 1)
-        _, ended = _DECODER.raw_decode(text, begun)
-        yield key, begun, ended
-        position = _skip(text, _skip(text, ended) + 1)
+    ended = start
+    while text[ended] in "{,":
+        key, colon = _DECODER.raw_decode(text, _skip(text, ended + 1))
+        begun = _skip(text, _skip(text, colon) + 1)
+        _, end = _DECODER.raw_decode(text, begun)
+        yield key, begun, end
+        ended = _skip(text, end)
 
 
 def _skip(text: str, position: int) -> int:
