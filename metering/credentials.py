@@ -133,6 +133,11 @@ def in_use(workspace: Workspace) -> QuerySet[ProviderCredential]:
     return found.order_by("slug", "-is_default", "created_at", "id")
 
 
+def default_of(workspace: Workspace, slug: str) -> ProviderCredential | None:
+    """The account that unpinned keys use at a provider, by its slug or alias."""
+    return in_use(workspace).filter(slug=providers.ALIASES.get(slug, slug), is_default=True).first()
+
+
 def archived(workspace: Workspace) -> QuerySet[ProviderCredential]:
     """The accounts that were put away, the latest first."""
     found = ProviderCredential.objects.filter(workspace=workspace).exclude(archived_at=None)

@@ -55,7 +55,7 @@ DATABASES["default"]["OPTIONS"].setdefault("application_name", "tokonomics")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "tokonomics.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "tokonomics",
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
