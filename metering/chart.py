@@ -12,8 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from billing.money import rounded
-from metering.periods import day_label
-from tokonomics.figures import axis
+from tokonomics.figures import axis, day_name
 
 HEIGHT = 260
 BASE = 236
@@ -50,10 +49,15 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Gridline:
-    """A round amount of the y axis, at `y` pixels."""
+    """A round amount of the y axis, at `y` pixels; its label stands on the line."""
 
     y: Decimal
     label: str
+
+    @property
+    def label_y(self) -> Decimal:
+        """Where the label's foot is."""
+        return self.y - 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _ticks(plot: _Plot, days: Sequence[date]) -> list[Tick]:
     for index, day in enumerate(days):
         x, label = plot.x(index, Decimal("0.5")), ""
         if index % every == 0:
-            label = str(day.day) if day.month == month else day_label(day)
+            label = str(day.day) if day.month == month else day_name(day)
             month = day.month
         ticks.append(Tick(x, label, "end" if x > 96 else "middle"))
     return ticks

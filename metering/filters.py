@@ -56,14 +56,21 @@ class EventFilter:
 
     def query(self) -> str:
         """The same selection as the query of an address."""
-        pairs = [*self.period.query().items()]
-        if self.client == "":
-            pairs.append(("unattributed", "1"))
-        key = str(self.key) if self.key else ""
-        named = (("client", self.client or ""), ("provider", self.provider), ("model", self.model), ("key", key))
-        pairs += [pair for pair in (*named, ("status", self.status), ("only", self.only)) if pair[1]]
-        pairs += [(TAG + name, value) for name, value in self.tags]
-        return urlencode(pairs)
+        return urlencode([*self.period.query().items(), *self.limits()])
+
+    def limits(self) -> list[tuple[str, str]]:
+        """The parameters beside the period."""
+        unattributed = "1" if self.client == "" else ""
+        pairs = [
+            ("client", self.client or ""),
+            ("unattributed", unattributed),
+            ("provider", self.provider),
+            ("model", self.model),
+            ("key", str(self.key) if self.key else ""),
+            ("status", self.status),
+            ("only", self.only),
+        ]
+        return [*(pair for pair in pairs if pair[1]), *((TAG + name, value) for name, value in self.tags)]
 
     def without(self, field: str, tag: tuple[str, str] | None = None) -> EventFilter:
         """The selection with one limit less: a field's, or one tag's."""

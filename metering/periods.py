@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from tokonomics.figures import day_name
+
 DAY = timedelta(days=1)
 LONGEST = 400
 """Days: the longest period a page or an export takes on, a year and its comparison."""
@@ -134,17 +136,12 @@ def label(period: Period, today: date) -> str:
     first, last = period.first, period.last
     year = "" if first.year == last.year == today.year else f" {last.year}"
     if first == last:
-        return f"{day_label(last)}{year}"
+        return f"{day_name(last)}{year}"
     if first.year != last.year:
-        return f"{day_label(first)} {first.year} – {day_label(last)} {last.year}"
+        return f"{day_name(first)} {first.year} – {day_name(last)} {last.year}"
     if first.month == last.month:
-        return f"{first.day} – {day_label(last)}{year}"
-    return f"{day_label(first)} – {day_label(last)}{year}"
-
-
-def day_label(day: date) -> str:
-    """`23 June`."""
-    return f"{day.day} {calendar.month_name[day.month]}"
+        return f"{first.day} – {day_name(last)}{year}"
+    return f"{day_name(first)} – {day_name(last)}{year}"
 
 
 def zone_label(name: str) -> str:

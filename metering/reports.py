@@ -100,6 +100,12 @@ def overview(workspace_id: UUID, period: Period) -> Overview:
     )
 
 
+def dearest_clients(workspace_id: UUID, period: Period, limit: int) -> list[str]:
+    """The slugs of the clients that a period cost most for (1 query)."""
+    rows = daily(workspace_id, period).exclude(client="").values("client").annotate(sum=Sum("cost"))
+    return [row["client"] for row in rows.order_by("-sum", "client")[:limit]]
+
+
 def split(workspace_id: UUID, period: Period) -> Split:
     """A period with its unattributed calls told apart (1 query)."""
     models = Count(Concat("provider", Value("/"), "model", output_field=TextField()), distinct=True)

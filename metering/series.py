@@ -38,8 +38,9 @@ class Series:
 class Days:
     """A period by day: the dearest groups `named`, and the rest; together the whole cost.
 
-    `previous` is what the same weekday of the period before cost in all (None: that period has none). `forecast` is
-    for today and the days to come: what that weekday cost in the last 7 full days (None: elsewhere, or no week yet).
+    `previous` is what the same weekday of the period before cost in all (None: that period has none, or the day is
+    to come). `forecast` is for today and the days to come: what that weekday cost in the last 7 full days (None:
+    elsewhere, or no full week yet).
     """
 
     days: Sequence[date]
@@ -81,7 +82,7 @@ def by_day(workspace_id: UUID, period: Period, group: str, today: date) -> Days:
         others=column(None),
         other_count=count - len(names),
         unattributed=column(""),
-        previous=_previous(whole, period, days),
+        previous=_previous(whole, period, days, today),
         forecast=_forecast(whole, days, today),
     )
 
@@ -109,7 +110,7 @@ def _whole(workspace_id: UUID, period: Period, today: date) -> dict[date, int]:
     return {row["day"]: int(row["sum"]) for row in rows.values("day").annotate(sum=Sum("cost"))}
 
 
-def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date]) -> list[int | None]:
+def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date], today: date) -> list[int | None]:
     before = period.whole.before
     if not any(before.first <= day <= before.last for day in whole):
         return [None] * len(days)
@@ -120,7 +121,7 @@ def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date]) -
         candidate = day - shift
         while candidate > before.last:
             candidate -= DAY * WEEK
-        return whole.get(candidate, 0) if candidate >= before.first else None
+        return whole.get(candidate, 0) if candidate >= before.first and day <= today else None
 
     return [same_weekday(day) for day in days]
 

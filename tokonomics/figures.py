@@ -5,6 +5,8 @@ Money is in nano-USD. Zero is printed for zero alone, an unknown amount says so,
 
 from __future__ import annotations
 
+import calendar
+from datetime import date
 from decimal import Decimal
 
 from billing.money import plain_text, rounded, usd
@@ -71,11 +73,11 @@ def tokens(number: int) -> str:
     return f"{rounded(scaled, digits):,.{digits}f}{NBSP}{unit}"
 
 
-def percent(ratio: Decimal | None) -> str:
+def percent(ratio: Decimal | int | None) -> str:
     """A share: `19 %`, `8.8 %`, `<0.1 %`; None is a dash."""
     if ratio is None:
         return NOT_APPLICABLE
-    scaled = ratio * 100
+    scaled = Decimal(ratio) * 100
     if 0 < scaled < Decimal("0.05"):
         return f"<0.1{NBSP}%"
     return f"{_short(scaled)}{NBSP}%"
@@ -113,3 +115,8 @@ def duration(milliseconds: int | None) -> str:
         return f"{rounded(seconds, 2 if seconds < 10 else 1)}{NBSP}s"
     minutes, rest = divmod(milliseconds // 1000, 60)
     return f"{minutes:,}{NBSP}min{NBSP}{rest}{NBSP}s"
+
+
+def day_name(day: date) -> str:
+    """`23 June`."""
+    return f"{day.day} {calendar.month_name[day.month]}"

@@ -97,10 +97,13 @@ def test_overview_takes_four_queries(
 
 
 def test_a_day_is_the_workspace_s_own(workspace: Workspace) -> None:
-    record(event(workspace, admitted_at=datetime(2026, 6, 1, 3, 59, tzinfo=UTC), cost=7))
+    record(
+        event(workspace, admitted_at=datetime(2026, 5, 31, 21, 59, tzinfo=UTC), cost=7),
+        event(workspace, admitted_at=datetime(2026, 5, 31, 22, 0, tzinfo=UTC), cost=11),
+    )
     may = Period(date(2026, 5, 31), date(2026, 5, 31))
     assert reports.overview(workspace.id, may).total.cost == 7
-    assert reports.overview(workspace.id, MONTH).total.cost == 0
+    assert reports.overview(workspace.id, MONTH).total.cost == 11
 
 
 def test_by_day(workspace: Workspace, june: list[UsageEvent]) -> None:
@@ -139,8 +142,7 @@ def test_the_same_weekday_of_the_month_before(workspace: Workspace) -> None:
         event(workspace, admitted_at=at(4, month=5), cost=40), event(workspace, admitted_at=at(25, month=5), cost=90)
     )
     previous = series.by_day(workspace.id, MONTH, "client", TODAY).previous
-    assert (previous[0], previous[21], previous[28]) == (40, 90, 90)
-    assert previous[1] == 0
+    assert (previous[0], previous[1], previous[21], previous[28]) == (40, 0, 90, None)
 
 
 def test_no_markers_without_calls_before(workspace: Workspace) -> None:
