@@ -9,23 +9,27 @@ import re
 
 LONGEST_FIELD = 1024
 MOST_PARTS = 100
+LONGEST_DELIMITER = 74
+"""Bytes of the boundary and what is around it, RFC 2046."""
 
-_BOUNDARY = re.compile(r'multipart/form-data\s*;.*?\bboundary="?([^";,\s]{1,70})', re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(rb'^content-disposition:\s*form-data\s*;.*?\bname="([^"]*)"', re.IGNORECASE | re.MULTILINE)
 _FILE = re.compile(rb"^content-disposition:.*?\bfilename\*?=", re.IGNORECASE | re.MULTILINE)
 
 
 class InvalidForm(ValueError):
-    """The body is not the multipart/form-data that its content type announces."""
+    """The body is no multipart/form-data."""
 
 
-def text_fields(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields by name, the last of each, as text; a form that is cut short is read to its end. Raises InvalidForm."""
-    boundary = _BOUNDARY.match(content_type)
-    if boundary is None:
-        raise InvalidForm("The content type must be multipart/form-data with a boundary.")
+def text_fields(body: bytes | bytearray) -> dict[str, str]:
+    """The fields by name, the last of each, as text; a form that is cut short is read to its end. Raises InvalidForm.
+
+    The boundary is what the body begins with, as every client writes it.
+    """
+    delimiter, line_end, _ = bytes(body[:LONGEST_DELIMITER]).partition(b"\r\n")
+    if not line_end or not delimiter.startswith(b"--") or len(delimiter) < 3:
+        raise InvalidForm("The body is not multipart/form-data: it does not begin with its boundary.")
     fields: dict[str, str] = {}
-    for part in _parts(body, b"--" + boundary[1].encode("latin-1", errors="replace")):
+    for part in _parts(body, delimiter):
         head, separator, value = body[part].partition(b"\r\n\r\n")
         name = _NAME.search(head)
         if separator and name and not _FILE.search(head) and len(value) <= LONGEST_FIELD:
@@ -33,7 +37,7 @@ def text_fields(content_type: str, body: bytes) -> dict[str, str]:
     return fields
 
 
-def _parts(body: bytes, delimiter: bytes) -> list[slice]:
+def _parts(body: bytes | bytearray, delimiter: bytes) -> list[slice]:
     """Where each part lies, from its headers to its end; of a long one only the beginning."""
     parts: list[slice] = []
     start = body.find(delimiter)

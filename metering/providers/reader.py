@@ -13,7 +13,7 @@ Context = tuple[tuple[str, str], ...]
 LONGEST_NAME = 256
 DEEPEST_TEXT = 8
 NO_TEXT = frozenset(
-    {"role", "id", "type", "object", "call_id", "status", "signature", "encrypted_content", "data", "url", "b64_json"}
+    "role id type object call_id status signature thoughtSignature encrypted_content data mimeType url b64_json".split()
 )
 """Keys of a piece of an answer whose strings are no generated text."""
 
