@@ -102,7 +102,7 @@ def stacked(
             for index, expected in enumerate(forecast)
             if expected is not None and expected > totals[index]
         ],
-        markers=[plot.marker(index, cost) for index, cost in enumerate(previous) if cost is not None],
+        markers=[plot.marker(index, cost) for index, cost in enumerate(previous) if cost],
         grid=[Gridline(plot.y(cost), axis(cost)) for cost in plot.lines],
         ticks=_ticks(plot, days),
         hits=[plot.hit(index) for index in range(len(days))],

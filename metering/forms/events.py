@@ -39,7 +39,7 @@ def _choice(label: str, choices: Iterable[tuple[str, str]] = ()) -> forms.CharFi
 
 
 class EventFilterForm(forms.Form):
-    """Bound to an address. Valid: `chosen` is the selection; a new tag comes as `tag_key` and `tag_value`.
+    """Bound to an address; a new tag comes as `tag_key` and `tag_value`.
 
     What is wrong with the period, which has a menu of its own, is in `period_error`.
     """
@@ -71,6 +71,10 @@ class EventFilterForm(forms.Form):
             elif isinstance(widget, forms.Select):
                 widget.choices = [ANY, *values]
 
+    def reads(self) -> bool:
+        """Whether the address names a selection, which is then `chosen`."""
+        return self.is_valid() and not self.period_error
+
     def clean(self) -> None:
         """Read the whole address; each error stands at its field, or above the form."""
         parameters = {name: list(values) for name, values in self.address.items()}
@@ -88,7 +92,7 @@ class EventFilterForm(forms.Form):
     def _place(self, name: str, message: str) -> None:
         if name == "period":
             self.period_error = message
-        if name not in self.fields:
+        elif name not in self.fields:
             self.add_error(None, f"{name}: {message}")
         elif name not in self.errors:
             self.add_error(name, message)

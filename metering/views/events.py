@@ -29,7 +29,7 @@ from tokonomics.models import Role
 def events(request: WorkspaceRequest) -> HttpResponse:
     """A page of the selection that the address names; a filled-in form leads to the short address of the same."""
     form = EventFilterForm(request.GET, clock.today(request.workspace))
-    if not form.is_valid():
+    if not form.reads():
         return render(request, "metering/events.html", _refused(request, form), status=400)
     cursor = _cursor(request)
     if "tag_key" in request.GET or any(not value for value in request.GET.values()):
@@ -45,11 +45,11 @@ def event(request: WorkspaceRequest, event: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     form = EventFilterForm(request.GET, clock.today(request.workspace))
-    back = _address(request, form.chosen, request.GET.get("cursor", "")) if form.is_valid() else _address(request)
+    back = _address(request, form.chosen, request.GET.get("cursor", "")) if form.reads() else _address(request)
     context = {"back": back, **_explained(request, found)}
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "metering/events/drawer.html", context)
-    if not form.is_valid():
+    if not form.reads():
         return redirect("event", request.workspace.id, event)
     return render(request, "metering/events.html", {**_listed(request, form, _cursor(request)), **context})
 
@@ -74,7 +74,7 @@ def _refused(request: WorkspaceRequest, form: EventFilterForm) -> dict[str, Any]
     kept = [(name, value) for name, values in form.address.items() for value in values if name not in period and value]
     month = periods.preset("month", today)
     form.suggest(options(request.workspace.id, month))
-    return {"form": form, "menu": period_menu(request.workspace, month, today, kept, form.period_error)}
+    return {"form": form, "menu": period_menu(request.workspace, month, today, kept), "error": form.period_error}
 
 
 def _listed(request: WorkspaceRequest, form: EventFilterForm, cursor: Cursor | None) -> dict[str, Any]:

@@ -12,9 +12,7 @@ from metering.periods import PRESETS, Period
 from tokonomics.models import Workspace
 
 
-def period_menu(
-    workspace: Workspace, period: Period, today: date, kept: Sequence[tuple[str, str]], error: str = ""
-) -> dict[str, Any]:
+def period_menu(workspace: Workspace, period: Period, today: date, kept: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """What `ui/period.html` shows; `kept` are the address's other parameters."""
     return {
         "choices": [
@@ -31,5 +29,4 @@ def period_menu(
         "first": period.first,
         "last": period.last,
         "kept": kept,
-        "error": error,
     }

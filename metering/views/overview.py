@@ -58,8 +58,8 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
     today = clock.today(request.workspace)
     choice = _choice(request, today)
     context = _context(request, choice, today)
-    menu = period_menu(request.workspace, choice.period, today, choice.kept, choice.error)
-    return render(request, "metering/overview.html", {**context, "menu": menu}, status=400 if choice.error else 200)
+    context |= {"menu": period_menu(request.workspace, choice.period, today, choice.kept), "error": choice.error}
+    return render(request, "metering/overview.html", context, status=400 if choice.error else 200)
 
 
 @require_safe
