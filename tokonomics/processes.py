@@ -161,15 +161,12 @@ class Keeper:
     def stop(self, names: Iterable[str]) -> None:
         """Ask these parts to stop, wait for all of them, and kill those that take longer than they may."""
         stopping = [kept for kept in self.kept if kept.part.name in set(names) and kept.running()]
-        stops = self.stops
         started = time.monotonic()
         for kept in stopping:
             kept.ask_to_stop()
         while any(kept.running() for kept in stopping):
             for kept in stopping:
-                if kept.running() and (
-                    self.stops > max(1, stops) or time.monotonic() - started > kept.part.stop_seconds
-                ):
+                if kept.running() and (self.stops > 1 or time.monotonic() - started > kept.part.stop_seconds):
                     self.output.say(kept.part.name, "killed, as it did not stop in time")
                     kept.kill()
             time.sleep(0.05)
