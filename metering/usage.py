@@ -63,12 +63,16 @@ class Usage(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """The counts that are not zero, by name: the form kept on an event."""
-        return {name: count for name, count in zip(self._fields, self, strict=True) if count}
+        return {name: count for name, count in zip(COUNTS, self, strict=True) if count}
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int]) -> Usage:
         """The inverse of counts(); a name that is no count of ours raises TypeError."""
         return cls(**counts)
+
+
+COUNTS = Usage._fields
+"""The names of all counts."""
 
 
 @dataclass(frozen=True, slots=True)

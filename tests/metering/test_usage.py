@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.usage import LARGEST_COUNT, Usage
+from metering.usage import COUNTS, LARGEST_COUNT, Usage
 
-USAGES = st.builds(Usage, *[st.integers(0, LARGEST_COUNT)] * len(Usage._fields))
+USAGES = st.builds(Usage, *[st.integers(0, LARGEST_COUNT)] * len(COUNTS))
 
 
 def test_total_is_tokens_in_and_out() -> None:
@@ -26,7 +26,7 @@ def test_counts_come_back(usage: Usage) -> None:
 @given(USAGES, USAGES)
 def test_addition_adds_each_count(one: Usage, other: Usage) -> None:
     both = one + other
-    assert all(getattr(both, name) == getattr(one, name) + getattr(other, name) for name in Usage._fields)
+    assert all(getattr(both, name) == getattr(one, name) + getattr(other, name) for name in COUNTS)
 
 
 def test_unknown_count_is_refused() -> None:
