@@ -25,16 +25,12 @@ _RANKS = {role: rank for rank, role in enumerate(reversed(Role))}
 
 
 class WorkspaceRequest(HttpRequest):
-    """A request that has passed a door."""
+    """The shape of a request that has passed a door."""
 
     user: User
     htmx: HtmxDetails
     workspace: Workspace
     role: Role
-
-    def allows(self, needed: Role) -> bool:
-        """Whether the member's role reaches as far as `needed`."""
-        return reaches(self.role, needed)
 
 
 def reaches(role: Role, needed: Role) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -19,6 +19,14 @@ logger = logging.getLogger(__name__)
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Links are built from PUBLIC_URL, never from a request's Host header."""
+
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "The address or the password is not right.",
+        "too_many_login_attempts": "Too many wrong passwords. Wait five minutes, or reset the password.",
+        "email_taken": "This address cannot be used. If it is yours, log in or reset the password.",
+        "rate_limited": "Too many attempts. Wait a few minutes and try again.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Everybody, or with CLOSED_SIGNUP only who was invited."""

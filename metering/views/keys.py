@@ -22,7 +22,7 @@ from metering.forms.keys import KeyForm, RenameForm
 from metering.keys import list_keys, mint_key, rename_key, revoke_key, uses
 from metering.models import ApiKey
 from metering.snippets import Snippet, snippets
-from tokonomics.access import WorkspaceRequest, workspace_view
+from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.models import Role
 
 PAGE_SIZE = 50
@@ -41,7 +41,7 @@ def keys(request: WorkspaceRequest) -> HttpResponse:
         "rows": [(key, used[key.pk]) for key in page.object_list],
         "revoked": revoked,
         "text": text,
-        "may_change": request.allows(Role.MEMBER),
+        "may_change": reaches(request.role, Role.MEMBER),
     }
     return render(request, "metering/keys.html", context)
 

@@ -17,7 +17,7 @@ from metering.connection import try_connection
 from metering.forms.errors import show
 from metering.forms.providers import ConnectForm, CredentialForm, OwnServerForm
 from metering.models import ProviderCredential
-from tokonomics.access import WorkspaceRequest, workspace_view
+from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.models import Role
 
 OWN = "own"
@@ -36,7 +36,7 @@ def provider_list(request: WorkspaceRequest) -> HttpResponse:
             "archived": [(row, credentials.provider_of(row)) for row in credentials.archived(request.workspace)],
             "sandbox": providers.PROVIDERS[credentials.SANDBOX],
             "new": request.GET.get("new", ""),
-            "may_change": request.allows(Role.ADMIN),
+            "may_change": reaches(request.role, Role.ADMIN),
         },
     )
 

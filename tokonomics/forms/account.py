@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account import forms as account_forms
 from django import forms
@@ -11,21 +11,22 @@ LABELS = {
     "login": "E-mail address",
     "email": "E-mail address",
     "oldpassword": "Password now",
-    "password1": "Password",
-    "password2": "Password again",
 }
+NEW = {"password1": "New password", "password2": "New password again"}
 
 
 class Plain(forms.Form):
     """Takes the placeholders out, and calls a field what the rest of the product calls it."""
 
+    labels: ClassVar[dict[str, str]] = {}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
-            field.label = LABELS.get(name, field.label)
-            if name in ("password1", "password2"):
-                field.help_text = "At least 8 characters." if name == "password1" else ""
+            field.label = {**LABELS, **self.labels}.get(name, field.label)
+        if "password1" in self.fields:
+            self.fields["password1"].help_text = "At least 8 characters."
 
 
 class LoginForm(Plain, account_forms.LoginForm):  # type: ignore[misc]
@@ -39,9 +40,13 @@ class ResetPasswordForm(Plain, account_forms.ResetPasswordForm):  # type: ignore
 class ResetPasswordKeyForm(Plain, account_forms.ResetPasswordKeyForm):  # type: ignore[misc]
     """A new password, by a reset link."""
 
+    labels: ClassVar = NEW
+
 
 class ChangePasswordForm(Plain, account_forms.ChangePasswordForm):  # type: ignore[misc]
     """A new password, by the one that holds now."""
+
+    labels: ClassVar = NEW
 
 
 class ReauthenticateForm(Plain, account_forms.ReauthenticateForm):  # type: ignore[misc]

@@ -15,9 +15,9 @@ MEANINGS = {
 }
 
 
-def role_choices(own: Role) -> list[tuple[str, str]]:
+def givable(own: Role) -> list[Role]:
     """The roles that somebody with the role `own` may give."""
-    return [(role.value, meaning) for role, meaning in MEANINGS.items() if reaches(own, role)]
+    return [role for role in Role if reaches(own, role)]
 
 
 class InvitationForm(forms.Form):
@@ -30,12 +30,12 @@ class InvitationForm(forms.Form):
 
     def __init__(self, *args: object, own: Role, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        role = self.fields["role"]
-        assert isinstance(role, forms.ChoiceField)
-        role.choices = role_choices(own)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(role.value, MEANINGS[role]) for role in givable(own)]
 
 
 class RoleForm(forms.Form):
     """Another role for a member."""
 
-    role = forms.ChoiceField(choices=[(role.value, meaning) for role, meaning in MEANINGS.items()])
+    role = forms.ChoiceField(choices=Role.choices)

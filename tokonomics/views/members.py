@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tokonomics import mail, members
-from tokonomics.access import WorkspaceRequest, workspace_view
-from tokonomics.forms.members import InvitationForm, RoleForm, role_choices
+from tokonomics.access import WorkspaceRequest, reaches, workspace_view
+from tokonomics.forms.members import InvitationForm, RoleForm, givable
 from tokonomics.models import Invitation, Membership, Role
 
 
@@ -31,8 +31,8 @@ def member_list(request: WorkspaceRequest) -> HttpResponse:
         "form": form,
         "people": people,
         "invitations": members.open_invitations(request.workspace),
-        "roles": role_choices(request.role),
-        "may_change": request.allows(Role.ADMIN),
+        "roles": givable(request.role),
+        "may_change": reaches(request.role, Role.ADMIN),
     }
     return render(request, "settings/members.html", context)
 
@@ -78,7 +78,7 @@ def member_role(request: WorkspaceRequest, membership: UUID) -> HttpResponse:
 def member_remove(request: WorkspaceRequest, membership: UUID) -> HttpResponse:
     """Ask, then end a membership: an admin that of anybody, others their own."""
     row = get_object_or_404(Membership.objects.select_related("user"), workspace=request.workspace, pk=membership)
-    if row.user_id != request.user.pk and not request.allows(Role.ADMIN):
+    if row.user_id != request.user.pk and not reaches(request.role, Role.ADMIN):
         raise PermissionDenied
     problem = ""
     if request.method == "POST":

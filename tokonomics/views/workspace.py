@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from tokonomics import accounts
-from tokonomics.access import WorkspaceRequest, workspace_view
+from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.forms.workspace import WorkspaceFields
 from tokonomics.models import Role, User
 
@@ -33,7 +33,7 @@ def settings(request: WorkspaceRequest) -> HttpResponse:
         else:
             messages.success(request, "The workspace is saved.")
             return redirect("settings", workspace.pk)
-    return render(request, "settings/workspace.html", {"form": form, "may_change": request.allows(Role.ADMIN)})
+    return render(request, "settings/workspace.html", {"form": form, "may_change": reaches(request.role, Role.ADMIN)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
