@@ -93,8 +93,6 @@ class Call:
             self.model = _model(self.document)
         if self.route.stream is None:
             self.stream = self.document.get("stream") in (True, "true")
-        if endpoint.objection is not None and (objection := endpoint.objection(self.document)):
-            raise Refusal("invalid_request", objection)
         if endpoint.asks_usage and self.stream:
             self.body, self.hide_usage = ask_for_usage(bytes(body), self.document)
         self.input_estimate = tokens.estimate_input(len(body))
@@ -155,9 +153,10 @@ class Call:
     def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> dict[str, Any]:
         """The event's record: usage, cost, and the unit prices that made it. Keeps the cost."""
         unpaid = not dispatched or self.route.endpoint.free or (http_status >= 400 and reading.usage is None)
-        estimated = not unpaid and reading.usage is None
-        if estimated:
+        estimated = False
+        if not unpaid and reading.usage is None:
             reading = self._estimate(reading)
+            estimated = reading.usage is not None
         charge = None if unpaid else self._charge(reading)
         record = self._facts("result") | _cost(reading, charge, unpaid=unpaid)
         self.cost = record["cost"]
@@ -201,7 +200,8 @@ class Call:
 
     def _estimate(self, reading: Reading) -> Reading:
         """What the answer must have used at least, by the length of what was sent and seen."""
-        if not self.route.endpoint.estimable:
+        endpoint = self.route.endpoint
+        if not endpoint.estimable or (endpoint.later is not None and endpoint.later(self.document)):
             return reading
         usage = Usage(
             input_tokens=self.input_estimate,

@@ -95,6 +95,7 @@ class Downstream(asyncio.Protocol):
         "closing",
         "deadline",
         "exchange",
+        "framed",
         "handler",
         "head_bytes",
         "lingering",
@@ -116,6 +117,7 @@ class Downstream(asyncio.Protocol):
         self.reading = False
         self.busy = False
         self.chunked = False
+        self.framed = False
         self.closing = False
         self.lingering = False
         self.head_bytes = 0
@@ -272,6 +274,7 @@ class Downstream(asyncio.Protocol):
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Send an answer's head; the body follows by `send`, and `finish` ends it."""
         self.chunked = length is None and self.request_in_hand.version == "1.1"
+        self.framed = self.chunked or length is not None
         if length is not None:
             framing = b"content-length: %d\r\n" % length
         elif self.chunked:
@@ -293,10 +296,16 @@ class Downstream(asyncio.Protocol):
         self._done()
 
     def abort(self) -> None:
-        """Cut the connection: the client must see that the answer is not complete."""
+        """Cut the answer short, so that the client sees it is not complete: its framing is never ended.
+
+        What was sent still arrives, but where only the end of the connection ends the answer, that must be a reset.
+        """
         self.exchange = None
         self.closing = True
-        self.transport.abort()
+        if self.framed:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def close(self) -> None:
         """Close after what was written has left.

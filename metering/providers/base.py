@@ -42,9 +42,9 @@ class Endpoint:
 
     `metered`: makes an event. `free`: makes an event of cost 0. `asks_usage`: a stream reports its usage only when
     `stream_options.include_usage` asks for it. `estimable`: text goes in and out, so that an answer without usage can
-    be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `objection`
-    says why one request (the parsed body) cannot be metered, or is empty. `form`: the body is multipart/form-data.
-    `dialect` and `bearer` are set where a provider speaks a second dialect beside its own.
+    be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `later` says of
+    one request (the parsed body) that its answer holds no usage yet, so that nothing can be estimated from it. `form`:
+    the body is multipart/form-data. `dialect` and `bearer` are set where a provider speaks a second dialect.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Endpoint:
     estimable: bool = True
     stream: bool | None = None
     refusal: str = ""
-    objection: Callable[[Mapping[str, Any]], str] | None = None
+    later: Callable[[Mapping[str, Any]], bool] | None = None
     dialect: str = ""
     bearer: bool = False
     form: bool = False

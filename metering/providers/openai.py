@@ -49,7 +49,7 @@ def responses(prefix: str, reader: Callable[[], Reader] = ResponsesReader) -> En
     """The Responses API below a version: what makes a response is metered, what looks at a stored one is not."""
     stored = f"{prefix}/responses/{IDENTIFIER}"
     return (
-        Endpoint("responses", "POST", at(f"{prefix}/responses"), reader, objection=background),
+        Endpoint("responses", "POST", at(f"{prefix}/responses"), reader, later=in_background),
         Endpoint("responses.compact", "POST", at(f"{prefix}/responses/compact"), reader, stream=False),
         Endpoint(
             "responses.input_tokens", "POST", at(f"{prefix}/responses/input_tokens"), reader, free=True, stream=False
@@ -59,11 +59,9 @@ def responses(prefix: str, reader: Callable[[], Reader] = ResponsesReader) -> En
     )
 
 
-def background(document: Mapping[str, Any]) -> str:
+def in_background(document: Mapping[str, Any]) -> bool:
     """A response made in the background reports its usage to whoever fetches it later, if anybody does."""
-    if document.get("background") is True:
-        return "A background response cannot be metered: send it without `background`, and with `stream` if it is long."
-    return ""
+    return document.get("background") is True
 
 
 def refused(kind: str, path: str, reason: str) -> Endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import threading
@@ -107,14 +108,31 @@ def provider() -> Iterator[Provider]:
     server.close()
 
 
+Start = Callable[..., Running]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a gateway with credentials {slug: base URL}; limits and times may be changed by keyword."""
+    with starting(tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def module_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts gateways that live for a whole module."""
+    with starting(tmp_path_factory.mktemp("gateway")) as begin:
+        yield begin
+
+
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Start]:
+    """A function that starts gateways; they end with the context."""
     started: list[tuple[Running, threading.Thread]] = []
 
     def begin(credentials: dict[str, str], *, client: str | None = None, sync: bool = False, **changes: Any) -> Running:
         ready: Queue[Running] = Queue()
-        life = _serve(ready, tmp_path / "spool", _key(credentials, client), sync, changes)
+        life = _serve(ready, folder / "spool", _key(credentials, client), sync, changes)
         thread = threading.Thread(target=uvloop.run, args=[life], daemon=True)
         thread.start()
         running = ready.get(timeout=10)
@@ -130,7 +148,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture
-def gateway(start: Callable[..., Running], provider: Provider) -> Running:
+def gateway(start: Start, provider: Provider) -> Running:
     """A gateway whose openai, anthropic and google accounts all stand at the provider of this test."""
     return start({"openai": provider.url, "anthropic": provider.url, "google": provider.url})
 
