@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from billing.money import plain_text
 from metering import tokens
 from metering.errors import Refusal
 from metering.gateway.headers import to_provider
+from metering.multipart import InvalidForm, text_fields
 from metering.providers.injection import ask_for_usage
 from metering.usage import Reading, Usage
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from metering.tags import Tags
 
 NOTHING = Usage()
-FORM_FIELD = re.compile(rb'name="(model|stream)"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
 
 
 class Call:
@@ -243,7 +242,10 @@ def _form(body: bytearray) -> dict[str, Any]:
     """The short fields of a form with files (multipart/form-data, or JSON where the endpoint takes both)."""
     if body[:1] == b"{":
         return _document(body)
-    return {name.decode(): value.decode(errors="replace") for name, value in FORM_FIELD.findall(body)}
+    try:
+        return dict(text_fields(body))
+    except InvalidForm as error:
+        raise Refusal("invalid_request", str(error)) from error
 
 
 def _model(document: dict[str, Any]) -> str:

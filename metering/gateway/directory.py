@@ -85,7 +85,7 @@ class Directory:
             async with self.lock, asyncio.timeout(QUERY_SECONDS):
                 rows, credentials = await self._query(wanted)
         except (psycopg.Error, OSError, TimeoutError) as error:
-            await self._disconnect()
+            await self.close()
             raise DirectoryUnavailable(str(error)) from error
         self._replace(wanted, rows, credentials)
 
@@ -136,7 +136,8 @@ class Directory:
         credentials = await (await self.connection.execute(CREDENTIALS, [workspaces])).fetchall()
         return rows, credentials
 
-    async def _disconnect(self) -> None:
+    async def close(self) -> None:
+        """Let go of the connection; the next look-up makes another."""
         connection, self.connection = self.connection, None
         if connection is not None:
             await connection.close()
