@@ -1,7 +1,8 @@
 """The ledger's tables: events, the rollups kept in step with them, and how far each spool file was read.
 
-Only the recorder writes here. Money is in nano-USD, times are UTC, `day` is the day in the workspace's time zone.
-The tables carry the workspace in their keys and no foreign keys, so that they can be partitioned and sharded.
+Only the recorder writes here, and PostgreSQL refuses to change or delete an event (migration 0004). Money is in
+nano-USD, times are UTC, `day` is the day in the workspace's time zone. The tables carry the workspace in their keys and
+no foreign keys, so that they can be partitioned and sharded.
 """
 
 from __future__ import annotations
@@ -9,6 +10,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import CheckConstraint, Q
+
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+STATUSES = ("ok", "aborted", "provider_error", "not_dispatched")
+
+
+def not_negative(name: str, *columns: str) -> CheckConstraint:
+    """Money and counts only ever add up; an unknown (null) cost is fine."""
+    return CheckConstraint(condition=Q(*((f"{column}__gte", 0) for column in columns)), name=name)
 
 
 class UsageEvent(models.Model):
@@ -52,6 +62,11 @@ class UsageEvent(models.Model):
 
     class Meta:
         db_table = "usage_event"
+        constraints: ClassVar = [
+            not_negative("usage_event_money", "cost", "provider_cost", "price"),
+            not_negative("usage_event_tokens", *TOKENS),
+            CheckConstraint(condition=Q(status__in=STATUSES), name="usage_event_status"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -74,6 +89,9 @@ class Tally(models.Model):
 
     class Meta:
         abstract = True
+        constraints: ClassVar = [
+            not_negative("%(class)s_sums", "calls", "errors", "unpriced", "estimated", *TOKENS, "cost")
+        ]
 
 
 class DailyUsage(Tally):
@@ -87,7 +105,7 @@ class DailyUsage(Tally):
     model = models.TextField()
     key_id = models.UUIDField()
 
-    class Meta:
+    class Meta(Tally.Meta):
         db_table = "daily_usage"
 
     def __str__(self) -> str:
@@ -103,7 +121,7 @@ class DailyTagUsage(Tally):
     tag_key = models.TextField()
     tag_value = models.TextField()
 
-    class Meta:
+    class Meta(Tally.Meta):
         db_table = "daily_tag_usage"
 
     def __str__(self) -> str:
