@@ -17,7 +17,7 @@ from tests.upstreams.provider import Answer, Provider, Received, completion, eve
 
 TAGS = {"X-Metering-Tags": '{"client":"acme-corp"}'}
 ASK: list[Any] = [{"role": "user", "content": "ping"}]
-MESSAGE_START = {
+MESSAGE_START: dict[str, Any] = {
     "type": "message_start",
     "message": {
         "id": "msg_1",
@@ -119,7 +119,7 @@ def test_openai_wrong_key_is_one_clear_error(gateway: Running, provider: Provide
 
 
 def test_anthropic_plain(gateway: Running, provider: Provider) -> None:
-    message = {**MESSAGE_START["message"], "content": [{"type": "text", "text": "pong"}], "stop_reason": "end_turn"}  # type: ignore[dict-item]
+    message = {**MESSAGE_START["message"], "content": [{"type": "text", "text": "pong"}], "stop_reason": "end_turn"}
     body = orjson.dumps(message)
     provider.answer = lambda received: Answer(headers={"content-type": "application/json"}, body=body)
     with anthropic_client(gateway) as client:
@@ -146,7 +146,7 @@ def test_anthropic_stream(gateway: Running, provider: Provider) -> None:
 
 
 def _anthropic_stream(received: Received) -> Answer:
-    documents = [
+    documents: list[dict[str, Any]] = [
         MESSAGE_START,
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "pong"}},
@@ -158,7 +158,7 @@ def _anthropic_stream(received: Received) -> Answer:
         },
         {"type": "message_stop"},
     ]
-    chunks = [b"event: %b\ndata: %b\n\n" % (d["type"].encode(), orjson.dumps(d)) for d in documents]  # type: ignore[attr-defined]
+    chunks = [b"event: %b\ndata: %b\n\n" % (d["type"].encode(), orjson.dumps(d)) for d in documents]
     return Answer(headers={"content-type": "text/event-stream"}, chunks=chunks)
 
 
