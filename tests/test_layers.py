@@ -19,7 +19,7 @@ LAYERS = {
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
         metering.answers metering.chart metering.compression metering.errors metering.json_stream
-        metering.periods metering.providers metering.records metering.sse metering.tags metering.tokens
+        metering.multipart metering.periods metering.providers metering.records metering.sse metering.tags metering.tokens
         metering.usage
         billing.catalogue billing.decomposition billing.money billing.pricing billing.reading billing.sandbox
         alerts.thresholds

@@ -19,6 +19,11 @@ def test_fields_are_found_before_and_behind_a_file() -> None:
     assert text_fields(body) == {"model": "gpt-4o-transcribe", "stream": "true"}
 
 
+def test_a_file_cannot_speak_for_a_field() -> None:
+    forged = part("file", b"x\r\n\r\n" + part("model", b"cheap")[len("--edge\r\n") :], '; filename="a.wav"')
+    assert text_fields(part("model", b"dear") + forged + b"--edge--") == {"model": "dear"}
+
+
 def test_a_form_without_its_end_is_read_as_far_as_it_goes() -> None:
     assert text_fields(part("model", b"m") + FILE[:100]) == {"model": "m"}
 
