@@ -19,8 +19,8 @@ LAYERS = {
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
         metering.answers metering.chart metering.compression metering.errors metering.json_stream
-        metering.multipart metering.periods metering.providers metering.records metering.sse metering.tags metering.tokens
-        metering.usage
+        metering.multipart metering.periods metering.providers metering.records metering.sse metering.tags
+        metering.tokens metering.usage
         billing.catalogue billing.decomposition billing.money billing.pricing billing.reading billing.sandbox
         alerts.thresholds
     """.split(),
