@@ -86,7 +86,7 @@ def events_csv(workspace_id: UUID, chosen: EventFilter) -> Iterator[bytes]:
     with snapshot():
         keys = tag_keys(workspace_id, chosen)
         header = ",".join([*COLUMNS, *(f"tag.{key}" for key in keys)]) + "\r\n"
-        yield from _copied(header.encode(), _rows(events(workspace_id, chosen), keys))
+        yield from _copied(header.encode(), events(workspace_id, chosen), keys)
 
 
 def tag_keys(workspace_id: UUID, chosen: EventFilter) -> list[str]:
@@ -109,24 +109,21 @@ def file_name(workspace_name: str, chosen: EventFilter) -> str:
     return "-".join(parts) + ".csv"
 
 
-def _rows(selected: QuerySet[UsageEvent, UsageEvent], keys: Sequence[str]) -> QuerySet[UsageEvent, Any]:
+def _rows(selected: QuerySet[UsageEvent, UsageEvent], keys: Sequence[str], mark: str) -> QuerySet[UsageEvent, Any]:
     tags = [Safe(KeyTextTransform(key, "tags")) for key in keys]
-    columns = {f"c{number}": column for number, column in enumerate([*COLUMNS.values(), *tags])}
+    columns = {f"c{number}": column for number, column in enumerate([*COLUMNS.values(), *tags, Value(mark)])}
     return selected.order_by("-admitted_at", "-id").annotate(**columns).values_list(*columns)
 
 
-def _copied(header: bytes, rows: QuerySet[UsageEvent, Any]) -> Iterator[bytes]:
+def _copied(header: bytes, selected: QuerySet[UsageEvent, UsageEvent], keys: Sequence[str]) -> Iterator[bytes]:
     """COPY ends lines with a bare line feed: a last column that nobody can guess says where to put the CR LF."""
     mark = secrets.token_hex(16)
-    query, parameters = (
-        rows.annotate(mark=Value(mark)).values_list(*rows.query.values_select, "mark").query.sql_with_params()
-    )
     ending = f",{mark}\n".encode()
+    query, parameters = _rows(selected, keys, mark).query.sql_with_params()
+    copied = f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
     held = bytearray(header)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')", parameters) as copy,
-    ):
+    # Django's debugging cursor takes no parameters here, psycopg's own below it does.
+    with connection.cursor() as cursor, cursor.cursor.copy(copied, parameters) as copy:
         for line in copy:
             held += line
             if len(held) >= CHUNK and held.endswith(ending):

@@ -20,6 +20,8 @@ from psycopg.errors import QueryCanceled
 from metering.cursors import EPOCH, Cursor
 from metering.filters import EventFilter
 from metering.ledger import DailyTagUsage, DailyUsage, UsageEvent
+from metering.recording.tallies import OTHER
+from metering.sums import aggregates
 
 PAGE = 50
 COUNT_LIMIT = 2000
@@ -69,7 +71,7 @@ def events(workspace_id: UUID, chosen: EventFilter) -> QuerySet[UsageEvent, Usag
 
 
 def _limits(chosen: EventFilter) -> Q:
-    limits = _rollup_limits(chosen)
+    limits = rollup_limits(chosen)
     if chosen.status:
         limits &= Q(status=chosen.status)
     if chosen.only:
@@ -77,7 +79,8 @@ def _limits(chosen: EventFilter) -> Q:
     return limits
 
 
-def _rollup_limits(chosen: EventFilter) -> Q:
+def rollup_limits(chosen: EventFilter) -> Q:
+    """The limits on what the daily rollup keeps apart: client, provider, model and key."""
     limits = Q() if chosen.client is None else Q(client=chosen.client)
     named: dict[str, Any] = {"provider": chosen.provider, "model": chosen.model, "key_id": chosen.key}
     return limits & Q(**{name: value for name, value in named.items() if value})
@@ -91,32 +94,33 @@ def _tags(chosen: EventFilter) -> Q:
 
 
 def summary(workspace_id: UUID, chosen: EventFilter) -> Summary:
-    """What the selection adds up to (1 query); raises `TooMuch`."""
-    rows = _rollup(workspace_id, chosen)
-    if rows is not None:
-        sums = {name: Coalesce(Sum(name), 0) for name in ("calls", "cost", "unpriced", "estimated")}
-        return Summary(**{name: int(value) for name, value in rows.aggregate(**sums).items()})
-    with bounded():
-        found = events(workspace_id, chosen).aggregate(
-            calls=Count("*"),
-            sum=Coalesce(Sum("cost"), 0),
-            unpriced=Count("id", filter=Q(cost=None)),
-            guessed=Count("id", filter=Q(estimated=True)),
-        )
-    return Summary(found["calls"], int(found["sum"]), found["unpriced"], found["guessed"])
+    """What the selection adds up to (at most 2 queries); raises `TooMuch`."""
+    found = _rolled_up(workspace_id, chosen)
+    if found is None:
+        with bounded():
+            found = events(workspace_id, chosen).aggregate(
+                sum_calls=Count("*"),
+                sum_cost=Coalesce(Sum("cost"), 0),
+                sum_unpriced=Count("id", filter=Q(cost=None)),
+                sum_estimated=Count("id", filter=Q(estimated=True)),
+            )
+    return Summary(*(int(found[name]) for name in ("sum_calls", "sum_cost", "sum_unpriced", "sum_estimated")))
 
 
-def _rollup(workspace_id: UUID, chosen: EventFilter) -> QuerySet[Any, Any] | None:
-    """The rollup rows that hold exactly the selection, where there are such."""
+def _rolled_up(workspace_id: UUID, chosen: EventFilter) -> dict[str, Any] | None:
+    """The sums of the rollup rows that hold exactly the selection; None where there are no such rows."""
+    days = {"workspace_id": workspace_id, "day__range": (chosen.period.first, chosen.period.last)}
     if chosen.status or chosen.only:
         return None
-    days = {"workspace_id": workspace_id, "day__range": (chosen.period.first, chosen.period.last)}
     if not chosen.tags:
-        return DailyUsage.objects.filter(_rollup_limits(chosen), **days)
-    if len(chosen.tags) == 1 and chosen == EventFilter(chosen.period, tags=chosen.tags):
-        name, value = chosen.tags[0]
-        return DailyTagUsage.objects.filter(**days, tag_key=name, tag_value=value)
-    return None
+        return DailyUsage.objects.filter(rollup_limits(chosen), **days).aggregate(**aggregates())
+    if len(chosen.tags) > 1 or chosen != EventFilter(chosen.period, tags=chosen.tags):
+        return None
+    name, value = chosen.tags[0]
+    rows = DailyTagUsage.objects.filter(**days, tag_key=name, tag_value__in=[value, OTHER])
+    # Beyond a thousand values a day a tag's rest is counted as `other`: then only the events know.
+    folded = rows.filter(tag_value=OTHER).exists()
+    return None if folded else rows.aggregate(**aggregates())
 
 
 def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, size: int = PAGE) -> Page:
@@ -142,11 +146,17 @@ def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, 
 
 
 def find(workspace_id: UUID, event_id: UUID) -> UsageEvent | None:
-    """One event of the workspace (1 query where its id tells when it was admitted, as those made here do)."""
+    """One event of the workspace, found at once where its id tells when it was admitted, as those made here do."""
     mine = UsageEvent.objects.filter(workspace_id=workspace_id, id=event_id)
     made = _made_at(event_id)
     near = made and mine.filter(admitted_at__range=(made - NEAR, made + NEAR)).first()
-    return near or mine.first()
+    if near:
+        return near
+    try:
+        with bounded():
+            return next(iter(mine[:1]), None)
+    except TooMuch:
+        return None
 
 
 def _made_at(event_id: UUID) -> datetime | None:

@@ -58,7 +58,7 @@ def total(rows: QuerySet[Any, Any]) -> Sums:
     return Sums.of(rows.aggregate(**aggregates()))
 
 
-def grouped(rows: QuerySet[Any, Any], *names: str) -> list[tuple[dict[str, Any], Sums]]:
-    """The sums of each combination of the named columns (one query), the dearest first."""
+def grouped(rows: QuerySet[Any, Any], *names: str, limit: int | None = None) -> list[tuple[dict[str, Any], Sums]]:
+    """The sums of each combination of the named columns (one query), the dearest first and at most `limit`."""
     found = rows.values(*names).annotate(**aggregates()).order_by("-sum_cost", "-sum_calls", *names)
-    return [({name: row[name] for name in names}, Sums.of(row)) for row in found]
+    return [({name: row[name] for name in names}, Sums.of(row)) for row in found[:limit]]

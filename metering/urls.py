@@ -1,9 +1,12 @@
-"""The pages of metering, all of a workspace."""
+"""The pages of metering, all of a workspace, and its part of the REST API."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from metering.api.events import EventCsv, EventList
+from metering.api.own import OwnUsage
+from metering.api.usage import Usage
 from metering.views import clients, events, export, keys, overview, providers
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -37,4 +40,11 @@ urlpatterns += [
     path(
         "w/<uuid:workspace>/providers/<uuid:credential>/restore/", providers.provider_restore, name="provider_restore"
     ),
+]
+
+urlpatterns += [
+    path("api/v1/events", EventList.as_view(), name="api_events"),
+    path("api/v1/events.csv", EventCsv.as_view(), name="api_events_csv"),
+    path("api/v1/usage", Usage.as_view(), name="api_usage"),
+    path("api/v1/me/usage", OwnUsage.as_view(), name="api_own_usage"),
 ]

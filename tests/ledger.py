@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from metering.ledger import UsageEvent
+from metering.partitions import make_partitions
 from tokonomics.ids import new_id
 from tokonomics.models import Workspace
 
@@ -68,22 +69,12 @@ def event(workspace: Workspace, **fields: Any) -> UsageEvent:
 
 def record(*events: UsageEvent) -> list[UsageEvent]:
     """Save events, and add them to the rollups in step."""
-    for month in {(item.admitted_at.year, item.admitted_at.month) for item in events}:
-        _make_partition(*month)
+    with connection.cursor() as cursor:
+        make_partitions(cursor, {item.admitted_at.date() for item in events})
     UsageEvent.objects.bulk_create(events, batch_size=500)
     _roll_up("daily_usage", "client, provider, model, key_id", events, _usage_keys)
     _roll_up("daily_tag_usage", "tag_key, tag_value", events, lambda item: list(item.tags.items()))
     return list(events)
-
-
-def _make_partition(year: int, month: int) -> None:
-    first = date(year, month, 1)
-    last = date(year + month // 12, month % 12 + 1, 1)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS usage_event_{first:%Y_%m} PARTITION OF usage_event"
-            f" FOR VALUES FROM ('{first} 00:00+00') TO ('{last} 00:00+00')"
-        )
 
 
 def _usage_keys(item: UsageEvent) -> list[tuple[Any, ...]]:

@@ -242,8 +242,10 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "tokonomics.problems.answer",
     "UNAUTHENTICATED_USER": None,
 }
+SPECTACULAR_SETTINGS = {"TITLE": "Tokonomics", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
 # E-mail, background work, log
 EMAIL_URL = envsecret("EMAIL_URL")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
 
-from tokonomics import health, site
+from tokonomics import health, problems, site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", site.home, name="home"),
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("", include("tokonomics.workspace_urls")),
     path("", include("metering.urls")),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="api_schema"),
+    re_path(r"^api(?:/|$)", problems.not_found),
 ]
 
 if settings.ADMIN_ENABLED:
