@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from support import await_port, free_port, started
+from support import await_answer, free_port, started
 
 TAGS = {"client": "acme-corp", "project": "website", "env": "production"}
 SDK_HEADERS = {
@@ -101,5 +101,5 @@ def nginx(folder: Path, provider: int, processor: int) -> Iterator[Target | None
     log = home / "nginx.log"
     command = [program, "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
     with started(command, log, processor) as process:
-        await_port(port, process, log)
+        await_answer(port, "/", process, log)
         yield Target("nginx", port, process=process)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import psycopg
 from peers import Target
-from support import ROOT, CannotMeasure, await_port, free_port, started
+from support import ROOT, CannotMeasure, await_answer, free_port, started
 
 sys.path.insert(0, str(ROOT))
 
@@ -111,6 +111,6 @@ def gateway(folder: Path, provider: int, processor: int) -> Iterator[Product]:
         log = folder / "gateway.log"
         command = [*start, "gateway", "--workers", "1", "--port", str(port)]
         process = stack.enter_context(started(command, log, processor, environment))
-        await_port(port, process, log)
+        await_answer(port, "/healthz", process, log)
         target = Target("gateway", port, "/proxy/openai/v1/chat/completions", made["api_key"], process)
         yield Product(target, recorder, url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import resource
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import psutil
@@ -94,15 +96,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_port(port: int, process: psutil.Popen, log: Path) -> None:
-    """Wait until the process takes connections; raises CannotMeasure, with the end of its log, when it does not."""
+def await_answer(port: int, path: str, process: psutil.Popen, log: Path) -> None:
+    """Wait until the process answers a GET with 200; raises CannotMeasure, with the end of its log, if it does not."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        if answers(port, path):
             return
-        time.sleep(0.05)
+        time.sleep(0.1)
     lines = log.read_text(errors="replace").splitlines()[-15:]
-    raise CannotMeasure("\n".join([f"Port {port} was not opened. {log.name} ends with:", *lines]))
+    raise CannotMeasure("\n".join([f"Nothing answers on port {port}. {log.name} ends with:", *lines]))
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a GET is answered with 200 now."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def tree(process: psutil.Process) -> list[psutil.Process]:
