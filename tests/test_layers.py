@@ -27,7 +27,10 @@ LAYERS = {
     MODELS: [f"{app}.models" for app in APPS] + ["metering.ledger"],
     FORMS: [f"{app}.forms" for app in APPS],
     EDGES: [
-        f"{app}.{edge}" for app in APPS for edge in ("admin", "api", "management", "tasks", "templatetags", "views")
+        f"{app}.{edge}"
+        for app in APPS
+        for edge in ("admin", "api", "management", "tasks", "templatetags", "views")
+        if f"{app}.{edge}" != "tokonomics.api"  # the door of every API, as tokonomics.access is that of every page
     ]
     + ["metering.gateway", "tokonomics.health", "tokonomics.site"],
     PROJECT: "tokonomics.celery tokonomics.parts tokonomics.settings tokonomics.urls tokonomics.wsgi".split()
