@@ -5,6 +5,8 @@ Charlie has a workspace of his own, so that there is something of his that must 
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 
@@ -51,9 +53,12 @@ def as_charlie(charlie: User) -> Client:
 
 
 def signed_in(user: User) -> Client:
-    """A browser in which this user is signed in."""
+    """A browser in which this user is signed in, and has been a moment ago."""
     browser = Client()
     browser.force_login(user)
+    session = browser.session
+    session["started"] = session["seen"] = int(time.time())
+    session.save()
     return browser
 
 

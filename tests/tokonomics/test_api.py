@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 from django.utils import timezone
 from rest_framework.request import Request
@@ -17,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 
 class Page(APIView):
-    authentication_classes: ClassVar = [ApiTokenAuthentication]
-    permission_classes: ClassVar = [has_scope("events:read")]
+    authentication_classes = (ApiTokenAuthentication,)
+    permission_classes = (has_scope("events:read"),)
 
     def get(self, request: Request) -> Response:
         workspace = request.workspace  # type: ignore[attr-defined]
