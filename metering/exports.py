@@ -22,11 +22,13 @@ from metering.selection import events
 from metering.snapshot import snapshot
 
 CHUNK = 64 * 1024
-"""Bytes: the least that goes out at a time."""
+"""Bytes: the least that goes out at a time, but for the end."""
+HELD = CHUNK * 3 // 2
+"""Bytes of COPY's lines that make more than a chunk, since the marks of their ends are taken out."""
 MOST_TAG_COLUMNS = 1000
 """PostgreSQL has room for 1,664 columns; a tag beyond these is still in the column `tags`."""
 
-FORMULA = r"""(^|[\r\n])(?!-?[0-9.,]+$)([\s\u00a0\u200b\ufeff'"]*[=+\-@|%＝＋－＠]|[\t\r])"""
+FORMULA = r"""(^|\r\n|[\r\n])(?!-?[0-9.,]+$)([\s\u00a0\u200b\ufeff'"]*[=+\-@|%＝＋－＠]|[\t\r])"""
 """What a spreadsheet may take for a formula: at the start of a cell or of a line in it, behind blanks and quotes too.
 A plain number is none. (PostgreSQL's dialect of regular expressions.)"""
 
@@ -126,7 +128,7 @@ def _copied(header: bytes, selected: QuerySet[UsageEvent, UsageEvent], keys: Seq
     with connection.cursor() as cursor, cursor.cursor.copy(copied, parameters) as copy:
         for line in copy:
             held += line
-            if len(held) >= CHUNK and held.endswith(ending):
+            if len(held) >= HELD and held.endswith(ending):
                 yield bytes(held.replace(ending, b"\r\n"))
                 held.clear()
     if held:
