@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pytest_django import Settings
+
+from metering.connection import Verdict, try_connection
+from metering.models import ProviderCredential
+from tests.factories import ProviderCredentialFactory
+from tokonomics.models import Workspace
+
+SECRET = "sk-CANARY-0123456789abcdef"
+
+
+class Provider(ThreadingHTTPServer):
+    """Answers every request with one status, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status = 200
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append((self.command, self.path, headers))
+        body = json.dumps({"error": {"message": f"Incorrect API key provided: {SECRET}"}}).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[Provider]:
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    with Provider() as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def credential(workspace: Workspace, base_url: str, slug: str = "openai") -> ProviderCredential:
+    return ProviderCredentialFactory.create(workspace=workspace, slug=slug, base_url=base_url, plain=SECRET)
+
+
+@pytest.mark.parametrize(
+    ("slug", "base", "path", "header"),
+    [
+        ("openai", "/v1", "/v1/models", ("authorization", f"Bearer {SECRET}")),
+        ("openai", "", "/v1/models", ("authorization", f"Bearer {SECRET}")),
+        ("anthropic", "", "/v1/models", ("x-api-key", SECRET)),
+        ("google", "", "/v1beta/models", ("x-goog-api-key", SECRET)),
+        ("office-gpu", "/llm/v1", "/llm/v1/models", ("authorization", f"Bearer {SECRET}")),
+    ],
+)
+def test_it_asks_for_the_models_with_the_stored_key(
+    workspace: Workspace, provider: Provider, slug: str, base: str, path: str, header: tuple[str, str]
+) -> None:
+    verdict = try_connection(credential(workspace, provider.url + base, slug))
+    assert (verdict.works, verdict.text, verdict.status) == (True, "Works.", 200)
+    method, asked, headers = provider.asked[0]
+    assert (method, asked) == ("GET", path)
+    assert header in headers.items()
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (302, "redirects (HTTP 302)"),
+        (401, "rejects this key (HTTP 401)"),
+        (403, "rejects this key (HTTP 403)"),
+        (404, "Check the path"),
+        (418, "refuses the test (HTTP 418)"),
+        (429, "credit and limits"),
+        (500, "fails at the moment (HTTP 500)"),
+        (503, "fails at the moment (HTTP 503)"),
+    ],
+)
+def test_it_says_what_to_do_and_repeats_nothing_of_the_answer(
+    workspace: Workspace, provider: Provider, status: int, text: str
+) -> None:
+    provider.status = status
+    verdict = try_connection(credential(workspace, provider.url))
+    assert (verdict.works, verdict.status) == (False, status)
+    assert text in verdict.text
+    assert "CANARY" not in verdict.text
+
+
+def test_nothing_listens(workspace: Workspace, provider: Provider) -> None:
+    provider.server_close()
+    provider.shutdown()
+    verdict = try_connection(credential(workspace, "http://127.0.0.1:1"))
+    assert verdict == Verdict(works=False, text="Nothing answers at this address. Check the base URL.")
+
+
+def test_a_private_address_is_refused_where_that_is_not_allowed(
+    workspace: Workspace, provider: Provider, settings: Settings
+) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = False
+    verdict = try_connection(credential(workspace, provider.url))
+    assert "not a host on the internet" in verdict.text
+    assert provider.asked == []
+
+
+def test_a_secret_that_cannot_be_read_is_asked_for_again(workspace: Workspace, provider: Provider) -> None:
+    row = credential(workspace, provider.url)
+    row.secret = b"damaged"
+    assert try_connection(row).text == "The stored key cannot be read any more. Enter it again."
+    assert provider.asked == []
+
+
+def test_a_server_without_a_key_gets_none(workspace: Workspace, provider: Provider) -> None:
+    row = ProviderCredentialFactory.create(workspace=workspace, slug="office-gpu", base_url=provider.url, plain="")
+    assert try_connection(row).works
+    assert "authorization" not in provider.asked[0][2]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import ast
+import json
+import shlex
+from itertools import pairwise
+
+import pytest
+
+from billing.sandbox import PRICES
+from metering.snippets import MODELS, snippets
+
+TAGS = {"client": 'o\'brien "&" co', "env": "production"}
+PROXY = "http://127.0.0.1:8000/proxy"
+
+
+def texts(slug: str, dialect: str) -> dict[str, str]:
+    made = snippets(proxy_url=PROXY, slug=slug, dialect=dialect, key="mk_key", tags=TAGS)
+    return {snippet.name: snippet.text for snippet in made}
+
+
+@pytest.mark.parametrize(
+    ("slug", "dialect", "url", "header"),
+    [
+        ("openai", "openai", f"{PROXY}/openai/chat/completions", "Authorization: Bearer mk_key"),
+        ("sandbox", "openai", f"{PROXY}/sandbox/chat/completions", "Authorization: Bearer mk_key"),
+        ("mistral", "flat", f"{PROXY}/mistral/chat/completions", "Authorization: Bearer mk_key"),
+        ("anthropic", "anthropic", f"{PROXY}/anthropic/v1/messages", "x-api-key: mk_key"),
+        (
+            "google",
+            "google",
+            f"{PROXY}/google/v1beta/models/gemini-2.5-flash:generateContent",
+            "x-goog-api-key: mk_key",
+        ),
+    ],
+)
+def test_curl_is_what_a_shell_understands(slug: str, dialect: str, url: str, header: str) -> None:
+    words = shlex.split(texts(slug, dialect)["curl"])
+    assert words[:2] == ["curl", url]
+    headers = [word for before, word in pairwise(words) if before == "-H"]
+    assert headers[0] == header
+    assert json.loads(headers[2].removeprefix("X-Metering-Tags: ")) == TAGS
+    body = json.loads(words[words.index("-d") + 1])
+    assert dialect == "google" or body["model"]
+
+
+@pytest.mark.parametrize(("slug", "dialect"), [("openai", "openai"), ("anthropic", "anthropic"), ("google", "google")])
+def test_python_is_python_with_key_address_and_tags(slug: str, dialect: str) -> None:
+    constants = {
+        node.value
+        for node in ast.walk(ast.parse(texts(slug, dialect)["python"]))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert {"mk_key", f"{PROXY}/{slug}"} < constants
+    assert TAGS in [json.loads(text) for text in constants if text.startswith("{")]
+
+
+def test_a_server_of_one_s_own_has_a_model_to_fill_in() -> None:
+    assert '"your-model"' in texts("office-gpu", "openai")["python"]
+
+
+def test_the_sandbox_is_asked_for_a_model_that_it_prices() -> None:
+    assert MODELS["sandbox"] in PRICES
