@@ -71,7 +71,7 @@ class Difference:
         return f"{self.table} of {place}: {self._said()}"
 
     def _said(self) -> str:
-        events, row = self.columns["calls"] if "calls" in self.columns else (0, 0)
+        events, row = self.columns.get("calls", (0, 0))
         if row is None:
             return f"{events} calls, but no row"
         if events is None:

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from billing.money import usd_text
 from metering.snapshot import snapshot
-from metering.verify import Scope, differences, summary
+from metering.verify import Scope, Summary, differences, summary
 
 
 def _day(text: str) -> date:
@@ -38,14 +39,19 @@ class Command(BaseCommand):
         parser.add_argument("--workspace", type=_workspace, metavar="ID", help="look at this one alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scope = Scope(options["since"], options["workspace"])
+        try:
+            found, total = self._compare(Scope(options["since"], options["workspace"]))
+        except OperationalError as error:
+            raise CommandError(f"PostgreSQL cannot be asked: {error}") from error
+        if found:
+            raise CommandError(f"{found} rows of the rollups differ from their events.")
+        told = f"{total.calls} calls, {usd_text(total.cost)} USD, {total.rows} rows of daily usage"
+        self.stdout.write(f"Events and rollups agree: {told}.")
+
+    def _compare(self, scope: Scope) -> tuple[int, Summary]:
         found = 0
         with snapshot():
             for difference in differences(scope):
                 self.stdout.write(str(difference))
                 found += 1
-            total = summary(scope)
-        if found:
-            raise CommandError(f"{found} rows of the rollups differ from their events.")
-        told = f"{total.calls} calls, {usd_text(total.cost)} USD, {total.rows} rows of daily usage"
-        self.stdout.write(f"Events and rollups agree: {told}.")
+            return found, summary(scope)
