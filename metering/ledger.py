@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, Q
 
@@ -158,3 +159,55 @@ class SpoolFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}@{self.offset}"
+
+
+class BudgetPeriod(models.Model):
+    """A month of a budget: what its calls cost so far, and what running calls may still cost. Bounds never change."""
+
+    pk = models.CompositePrimaryKey("budget_id", "starts_at")
+    budget_id = models.UUIDField()
+    workspace_id = models.UUIDField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    settled = models.BigIntegerField(help_text="Nano-USD of the events in the bounds.")
+    reserved = models.BigIntegerField(help_text="Nano-USD of the open reservations.")
+
+    class Meta:
+        db_table = "budget_period"
+        indexes: ClassVar = [models.Index(fields=["workspace_id", "ends_at"], name="budget_period_by_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} from {self.starts_at}"
+
+
+class Reservation(models.Model):
+    """The worst case of a running call, held on all of its hard budgets from admission until its event is recorded."""
+
+    id = models.UUIDField(primary_key=True, help_text="The call's.")
+    workspace_id = models.UUIDField()
+    process = models.UUIDField(help_text="Of the spool that the call's lines are in.")
+    budgets = ArrayField(models.UUIDField())
+    starts = ArrayField(models.DateTimeField(), help_text="Of the budgets' periods, in the same order.")
+    amount = models.BigIntegerField(help_text="Nano-USD.")
+    intent = models.JSONField(help_text="What an estimated event is made of, if the machine is lost.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "reservation"
+        indexes: ClassVar = [models.Index(fields=["process"], name="reservation_by_process")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class GatewayProcess(models.Model):
+    """A sign of life of each gateway process that reserves."""
+
+    id = models.UUIDField(primary_key=True, help_text="Of its spool.")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_process"
+
+    def __str__(self) -> str:
+        return str(self.id)

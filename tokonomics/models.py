@@ -66,6 +66,9 @@ class Workspace(models.Model):
     name = models.CharField(max_length=100)
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name; days and months are cut by it.")
     suspended_at = models.DateTimeField(null=True, blank=True)
+    budget_status = models.PositiveSmallIntegerField(
+        default=429, choices=[(429, "429 Too Many Requests"), (402, "402 Payment Required")]
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
