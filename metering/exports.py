@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Case, CharField, Expression, F, Func, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, NullIf
+from django.db.models.lookups import Regex
 from django.utils.text import slugify
 
 from metering.filters import EventFilter
@@ -33,15 +34,21 @@ FORMULA = r"""(^|\r\n|[\r\n])(?!-?[0-9.,]+$)([\s\u00a0\u200b\ufeff'"]*[=+\-@|%ï¼
 A plain number is none. (PostgreSQL's dialect of regular expressions.)"""
 
 
-class Safe(Func):
+PLAIN = r"^[[:alnum:]][^\r\n]*$"
+"""What cannot hold a formula, which is nearly every cell: cheap to see, where to look for formulas is not."""
+
+
+def safe(text: Expression | F | Func) -> Case:
     """Text that no spreadsheet runs: an apostrophe goes before whatever could begin a formula."""
+    return Case(When(Regex(text, PLAIN), then=text), default=Escaped(text, Value(FORMULA)), output_field=TextField())
+
+
+class Escaped(Func):
+    """Text with an apostrophe before every match of a pattern's second group."""
 
     function = "regexp_replace"
     template = "%(function)s(%(expressions)s, E'\\\\1''\\\\2', 'g')"
     output_field = TextField()
-
-    def __init__(self, text: Expression | F) -> None:
-        super().__init__(text, Value(FORMULA))
 
 
 class Dollars(Func):
@@ -61,9 +68,9 @@ class Instant(Func):
 COLUMNS: dict[str, Expression | F] = {
     "event_id": F("id"),
     "timestamp": Instant(F("admitted_at")),
-    "client": Safe(NullIf(F("client"), Value(""))),
-    "provider": Safe(F("provider")),
-    "model": Safe(F("model")),
+    "client": safe(NullIf(F("client"), Value("", output_field=TextField()))),
+    "provider": safe(F("provider")),
+    "model": safe(F("model")),
     "endpoint": F("endpoint"),
     "input_tokens": F("input_tokens"),
     "cache_read_tokens": F("cache_read_tokens"),
@@ -77,7 +84,7 @@ COLUMNS: dict[str, Expression | F] = {
     "status": F("status"),
     "estimated": Case(When(estimated=True, then=Value("true")), default=Value("false"), output_field=CharField()),
     "latency_ms": F("latency_ms"),
-    "api_key": Safe(F("key_name")),
+    "api_key": safe(F("key_name")),
     "tags": Cast("tags", TextField()),
 }
 """The first columns, in their order; then one `tag.<key>` for each tag key of the selection."""
@@ -112,7 +119,7 @@ def file_name(workspace_name: str, chosen: EventFilter) -> str:
 
 
 def _rows(selected: QuerySet[UsageEvent, UsageEvent], keys: Sequence[str], mark: str) -> QuerySet[UsageEvent, Any]:
-    tags = [Safe(KeyTextTransform(key, "tags")) for key in keys]
+    tags = [safe(KeyTextTransform(key, "tags")) for key in keys]
     columns = {f"c{number}": column for number, column in enumerate([*COLUMNS.values(), *tags, Value(mark)])}
     return selected.order_by("-admitted_at", "-id").annotate(**columns).values_list(*columns)
 
