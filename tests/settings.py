@@ -7,7 +7,7 @@ from pathlib import Path
 
 os.environ["DATA_DIR"] = str(Path(__file__).parents[1] / "var" / "test")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
-for name in ("PORT", "PUBLIC_URL", "EMAIL_URL", "SPOOL_DIR", "SITE_SOCKET"):
+for name in ("PORT", "PUBLIC_URL", "EMAIL_URL", "SPOOL_DIR", "SITE_SOCKET", "TOKONOMICS_DEBUG"):
     os.environ.pop(name, None)
 
 from tokonomics.settings import *  # noqa: E402, F403 - after the environment that they read

@@ -62,8 +62,8 @@ def _warnings() -> Iterator[CheckMessage]:
         hint = "Set EMAIL_URL to smtp://host:port."
         yield Warning("EMAIL_URL is not set: e-mails are only printed to the log.", hint=hint, id="tokonomics.W003")
     if settings.DEBUG:
-        hint = "Unset DEBUG."
-        yield Warning("DEBUG is on: errors show settings and code to visitors.", hint=hint, id="tokonomics.W004")
+        hint = "Unset TOKONOMICS_DEBUG."
+        yield Warning("TOKONOMICS_DEBUG is on: errors show settings and code to visitors.", hint=hint, id="tokonomics.W004")
 
 
 def _is_local(host: str) -> bool:

@@ -29,11 +29,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "var").expanduser().resolve()
 SOCKET_DIR = socket_directory(DATA_DIR)
 SITE_SOCKET = Path(os.environ.get("SITE_SOCKET") or SOCKET_DIR / "site.sock")
-HOST = os.environ.get("HOST") or "127.0.0.1"
+HOST = os.environ.get("LISTEN_ADDRESS") or "127.0.0.1"
 PORT = envint("PORT", 8000, 1, 65535)
 PUBLIC_URL = (os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
 SECURE = PUBLIC_URL.startswith("https://")
-DEBUG = envbool("DEBUG", False)
+DEBUG = envbool("TOKONOMICS_DEBUG", False)
 
 # Engines: the embedded ones below DATA_DIR unless a URL names others
 EMBEDDED_DATABASE = not envsecret("DATABASE_URL")
@@ -194,12 +194,14 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "tokonomics.forms.account.ResetPasswordKeyForm",
     "change_password": "tokonomics.forms.account.ChangePasswordForm",
     "reauthenticate": "tokonomics.forms.account.ReauthenticateForm",
+    "add_email": "tokonomics.forms.account.AddEmailForm",
 }
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if envbool("EMAIL_VERIFICATION", SECURE) else "optional"
 """Mandatory also hides whether an address has an account; a laptop without a mail server cannot ask for it."""
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip"}
 PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

@@ -21,7 +21,7 @@ from tokonomics import embedded
 from tokonomics.embedded import Engine, Postgres, Redis, locks
 
 ROOT = Path(__file__).parents[2]
-UNSET = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PUBLIC_URL", "SPOOL_DIR", "SITE_SOCKET", "HOST")
+UNSET = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PUBLIC_URL", "SPOOL_DIR", "SITE_SOCKET", "LISTEN_ADDRESS")
 
 
 def free_port() -> int:
