@@ -63,7 +63,7 @@ def _warnings() -> Iterator[CheckMessage]:
         yield Warning("EMAIL_URL is not set: e-mails are only printed to the log.", hint=hint, id="tokonomics.W003")
     if settings.DEBUG:
         hint = "Unset TOKONOMICS_DEBUG."
-        yield Warning("TOKONOMICS_DEBUG is on: errors show settings and code to visitors.", hint=hint, id="tokonomics.W004")
+        yield Warning("TOKONOMICS_DEBUG is on: errors show code to visitors.", hint=hint, id="tokonomics.W004")
 
 
 def _is_local(host: str) -> bool:
