@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import gzip
 import itertools
 import socket
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -174,3 +176,35 @@ def test_private_urls_need_the_setting(settings: Settings) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = False
     with pytest.raises(ValueError, match="must start with https"):
         check_url("http://llm.example.com/v1")
+
+
+CLIENTS = {
+    "aiohttp",
+    "http.client",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "requests",
+    "urllib.request",
+    "urllib3",
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+def test_nothing_else_calls_out() -> None:
+    root = Path(outbound.__file__).parents[1]
+    files = [path for app in ("tokonomics", "metering", "billing") for path in (root / app).rglob("*.py")]
+    calling = {str(path.relative_to(root)) for path in files if imports(path) & CLIENTS}
+    asks_whether_we_serve = {"tokonomics/parts.py"}
+    assert calling == {"tokonomics/outbound.py"} | asks_whether_we_serve

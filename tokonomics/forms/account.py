@@ -51,3 +51,9 @@ class ChangePasswordForm(Plain, account_forms.ChangePasswordForm):  # type: igno
 
 class ReauthenticateForm(Plain, account_forms.ReauthenticateForm):  # type: ignore[misc]
     """The password once more, before something that matters."""
+
+
+class AddEmailForm(Plain, account_forms.AddEmailForm):  # type: ignore[misc]
+    """Another address to log in with."""
+
+    labels: ClassVar = {"email": "New e-mail address"}

@@ -163,3 +163,22 @@ def test_the_pages_of_an_account_open(client: Client, ada: User, path: str) -> N
     response = client.get(path)
     assert response.status_code == 200
     assert response.content.count(b"<h1>") == 1
+
+
+def test_another_address_holds_once_its_link_was_followed(client: Client, ada: User, settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://meter.example.com"
+    log_in(client)
+    change = {"email": "ada@new.example.com", "action_add": ""}
+    assert client.post("/accounts/email/", change)["Location"].startswith("/accounts/reauthenticate/")
+    assert not mail.outbox
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/email/", change)
+    assert b"ada@new.example.com waits to be confirmed." in client.get("/accounts/email/").content
+    assert mail.outbox[-1].to == ["ada@new.example.com"]
+    ada.refresh_from_db()
+    assert ada.email == "ada@example.com"
+    found = re.search(r"https://meter\.example\.com(/accounts/confirm-email/\S+)", str(mail.outbox[-1].body))
+    assert found
+    client.post(found[1])
+    ada.refresh_from_db()
+    assert ada.email == "ada@new.example.com"
