@@ -6,16 +6,19 @@ import contextlib
 import datetime as dt
 import zoneinfo
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from metering import providers
+from metering.gateway.caps import NO_CAPS
 from metering.gateway.upstream import Origin
 from tokonomics.crypto import Undecryptable
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from metering.gateway.caps import Caps
     from metering.providers.base import Provider
     from tokonomics.crypto import Keyring
 
@@ -23,14 +26,21 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Workspace:
-    """A tenant, with its day: the calendar day of a moment in the workspace's time zone."""
+    """A tenant, with its caps and its day: the calendar day of a moment in the workspace's time zone.
 
-    __slots__ = ("_day", "_day_ends", "_day_starts", "id", "suspended", "zone")
+    `budget_status` is the HTTP status of a refusal by a budget: 429, or 402.
+    """
 
-    def __init__(self, identifier: str, zone: str, suspended: bool) -> None:
+    __slots__ = ("_day", "_day_ends", "_day_starts", "budget_status", "caps", "id", "suspended", "zone")
+
+    def __init__(
+        self, identifier: str, zone: str, *, suspended: bool = False, budget_status: int = 429, caps: Caps = NO_CAPS
+    ) -> None:
         self.id = identifier
         self.zone = zoneinfo.ZoneInfo(zone)
         self.suspended = suspended
+        self.budget_status = budget_status
+        self.caps = caps
         self._day = ""
         self._day_starts = self._day_ends = 0.0
 
@@ -61,7 +71,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An `mk_` key. `client` is the slug it is bound to, or None; `credentials` by route slug."""
+    """An `mk_` key. `client` is the slug it is bound to, or None; `credentials` by route slug.
+
+    `allowed_models` holds patterns of models (lower case, with *), `allowed_providers` route slugs; empty: all.
+    """
 
     id: str
     name: str
@@ -69,6 +82,17 @@ class Key:
     client: str | None
     revoked: bool
     credentials: dict[str, Credential]
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    allowed_models: tuple[str, ...] = ()
+    allowed_providers: tuple[str, ...] = ()
+
+    def may_use(self, provider: str, model: str) -> bool:
+        """Whether the key's lists allow a model of a provider (its route slug); a call without a model passes."""
+        if self.allowed_providers and provider not in self.allowed_providers:
+            return False
+        patterns = self.allowed_models
+        return not patterns or not model or any(fnmatchcase(model.lower(), pattern) for pattern in patterns)
 
 
 class CredentialRow(NamedTuple):

@@ -31,7 +31,7 @@ def answer_head(call: Call, headers: Headers, *, streamed: bool = False) -> byte
         ours += b"x-accel-buffering: no\r\n"
     elif call.cost is not None:
         ours += b"x-metering-cost-usd: %b\r\n" % usd_text(call.cost).encode()
-    return to_client(headers) + ours
+    return to_client(headers) + ours + call.budget_head
 
 
 def client_header(client: str) -> bytes:

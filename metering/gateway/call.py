@@ -14,6 +14,7 @@ from billing.money import plain_text
 from metering import tokens
 from metering.errors import Refusal
 from metering.gateway.headers import to_provider
+from metering.gateway.reservations import Hold
 from metering.multipart import InvalidForm, text_fields
 from metering.providers.injection import ask_for_usage
 from metering.usage import Reading, Usage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from billing.catalogue import Catalogue
     from billing.pricing import Charge
     from metering.gateway.accounts import Credential, Key
+    from metering.gateway.caps import Cap
     from metering.gateway.server import Request
     from metering.providers.base import Reader, Route
     from metering.tags import Tags
@@ -35,6 +37,8 @@ class Call:
     __slots__ = (
         "at",
         "body",
+        "budget_head",
+        "caps",
         "catalogue",
         "client",
         "cost",
@@ -78,6 +82,9 @@ class Call:
         self.input_estimate = 0
         self.first_byte_ms: int | None = None
         self.cost: int | None = None
+        endpoint = route.endpoint
+        self.caps = key.workspace.caps.of(key.id, self.client) if endpoint.metered and not endpoint.free else []
+        self.budget_head = b""
 
     # what the client asked
 
@@ -95,6 +102,29 @@ class Call:
         if endpoint.asks_usage and self.stream:
             self.body, self.hide_usage = ask_for_usage(bytes(body), self.document)
         self.input_estimate = tokens.estimate_input(len(body))
+
+    def hold(self, caps: list[Cap]) -> Hold:
+        """What to reserve: the worst case, which a limit on the output makes real where the client set none.
+
+        Raises Refusal `model_not_priced`, or `invalid_request` where what the call uses has no bound.
+        """
+        from billing.worst_case import worst_case
+
+        from metering.bounds import bound
+        from metering.providers.injection import limit_output
+
+        endpoint = self.route.endpoint
+        bounds = bound(endpoint, self.dialect, self.document, len(self.body))
+        if bounds.reason:
+            raise Refusal("invalid_request", f"{bounds.reason} This key has a hard cap, which could not hold.")
+        provider = self.credential.provider.catalogue
+        amount = worst_case(self.catalogue, provider, self.model, self.moment, self.document, bounds)
+        if amount is None:
+            raise Refusal("model_not_priced")
+        if bounds.limit is not None:
+            self.body = limit_output(bytes(self.body), bounds.limit, bounds.limit_value)
+        intent = orjson.dumps(self.intent()).decode()
+        return Hold(self.id, self.key.workspace.id, self.moment, amount, caps, intent)
 
     def message(self, request: Request) -> bytes:
         """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
@@ -193,9 +223,13 @@ class Call:
             "test": self.credential.slug == "sandbox",
         }
 
+    @property
+    def moment(self) -> dt.datetime:
+        """When the call was admitted."""
+        return dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
+
     def _charge(self, reading: Reading) -> Charge | None:
-        moment = dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
-        return charge_reading(self.catalogue, self.credential.provider.catalogue, reading, self.model, moment)
+        return charge_reading(self.catalogue, self.credential.provider.catalogue, reading, self.model, self.moment)
 
     def _estimate(self, reading: Reading) -> Reading:
         """What the answer must have used at least, by the length of what was sent and seen."""

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from metering.gateway.accounts import Credential, CredentialRow, Key, Workspace, credential_of
+from metering.gateway.caps import CapRow, Caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tokonomics.crypto import Keyring
+
+    Rows = list[tuple[Any, ...]]
 
 CHANNEL = "tokonomics_changes"
 REFRESH_SECONDS = 30
@@ -29,8 +32,9 @@ UNKNOWN_LIMIT = 10_000
 CHUNK = 1000
 
 KEYS = """
-SELECT k.digest, k.id::text, k.name, k.last_four, k.revoked_at IS NOT NULL, k.credential_id::text,
-       c.slug, w.id::text, w.timezone, w.suspended_at IS NOT NULL
+SELECT k.digest, k.id::text, k.name, k.last_four, k.revoked_at IS NOT NULL, k.credential_id::text, c.slug,
+       k.requests_per_minute, k.tokens_per_minute, k.allowed_models, k.allowed_providers,
+       w.id::text, w.timezone, w.suspended_at IS NOT NULL, w.budget_status
 FROM metering_apikey k
 JOIN tokonomics_workspace w ON w.id = k.workspace_id
 LEFT JOIN metering_client c ON c.id = k.client_id
@@ -41,6 +45,18 @@ SELECT workspace_id, id, slug, name, base_url, secret, is_default
 FROM metering_providercredential
 WHERE workspace_id = ANY(%s::uuid[]) AND archived_at IS NULL
 ORDER BY created_at, id
+"""
+
+CAPS = """
+SELECT b.workspace_id::text, b.id::text, b.key_id::text, c.slug, COALESCE(NULLIF(c.timezone, ''), w.timezone),
+       b.billing_day, p.starts_at, p.ends_at
+FROM metering_budget b
+JOIN tokonomics_workspace w ON w.id = b.workspace_id
+LEFT JOIN metering_client c ON c.id = b.client_id
+LEFT JOIN LATERAL (
+    SELECT starts_at, ends_at FROM budget_period WHERE budget_id = b.id ORDER BY starts_at DESC LIMIT 1
+) p ON true
+WHERE b.workspace_id = ANY(%s::uuid[]) AND b.hard AND b.paused_at IS NULL
 """
 
 logger = logging.getLogger(__name__)
@@ -83,11 +99,11 @@ class Directory:
         wanted = list(digests)
         try:
             async with self.lock, asyncio.timeout(QUERY_SECONDS):
-                rows, credentials = await self._query(wanted)
+                rows, credentials, caps = await self._query(wanted)
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self.close()
             raise DirectoryUnavailable(str(error)) from error
-        self._replace(wanted, rows, credentials)
+        self._replace(wanted, rows, credentials, caps)
 
     async def keep_up(self) -> None:
         """Follow the changes for as long as the process lives."""
@@ -126,15 +142,16 @@ class Directory:
         for start in range(0, len(digests), CHUNK):
             await self.load(digests[start : start + CHUNK])
 
-    async def _query(self, digests: list[bytes]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    async def _query(self, digests: list[bytes]) -> tuple[Rows, Rows, Rows]:
         if not digests:
-            return [], []
+            return [], [], []
         if self.connection is None or self.connection.closed:
             self.connection = await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True)
         rows = await (await self.connection.execute(KEYS, [digests])).fetchall()
-        workspaces = list({row[7] for row in rows})
+        workspaces = list({row[11] for row in rows})
         credentials = await (await self.connection.execute(CREDENTIALS, [workspaces])).fetchall()
-        return rows, credentials
+        caps = await (await self.connection.execute(CAPS, [workspaces])).fetchall()
+        return rows, credentials, caps
 
     async def close(self) -> None:
         """Let go of the connection; the next look-up makes another."""
@@ -142,21 +159,42 @@ class Directory:
         if connection is not None:
             await connection.close()
 
-    def _replace(self, digests: list[bytes], rows: list[tuple[Any, ...]], credentials: list[tuple[Any, ...]]) -> None:
-        by_workspace: dict[str, list[tuple[Credential, bool]]] = {}
+    def _replace(self, digests: list[bytes], rows: Rows, credentials: Rows, caps: Rows) -> None:
+        accounts: dict[str, list[tuple[Credential, bool]]] = {}
         for *row, is_default in credentials:
             credential = credential_of(CredentialRow(*row), self.keyring)
-            by_workspace.setdefault(str(row[0]), []).append((credential, is_default))
-        found = set()
-        for digest, identifier, name, last_four, revoked, pinned, client, workspace_id, zone, suspended in rows:
-            workspace = Workspace(workspace_id, zone, suspended)
-            usable = {c.slug: c for c, default in by_workspace.get(workspace_id, []) if default}
-            usable.update({c.slug: c for c, _ in by_workspace.get(workspace_id, []) if c.id == pinned})
-            label = f"{name} (mk_…{last_four})"
-            self.keys[bytes(digest)] = Key(identifier, label, workspace, client, revoked, usable)
-            found.add(bytes(digest))
+            accounts.setdefault(str(row[0]), []).append((credential, is_default))
+        capped: dict[str, list[CapRow]] = {}
+        for cap in caps:
+            capped.setdefault(cap[0], []).append(CapRow(*cap))
+        workspaces = {row[11]: _workspace(row, Caps(capped.get(row[11], []))) for row in rows}
+        found = {bytes(row[0]): _key(row, workspaces[row[11]], accounts.get(row[11], [])) for row in rows}
+        self.keys.update(found)
         for digest in digests:
             if digest not in found:
                 self.keys.pop(digest, None)
                 if len(self.unknown) < UNKNOWN_LIMIT:
                     self.unknown.add(digest)
+
+
+def _workspace(row: tuple[Any, ...], caps: Caps) -> Workspace:
+    *_, identifier, zone, suspended, budget_status = row
+    return Workspace(identifier, zone, suspended=suspended, budget_status=budget_status, caps=caps)
+
+
+def _key(row: tuple[Any, ...], workspace: Workspace, accounts: list[tuple[Credential, bool]]) -> Key:
+    _, identifier, name, last_four, revoked, pinned, client, requests, tokens, models, slugs, *_ = row
+    usable = {credential.slug: credential for credential, default in accounts if default}
+    usable |= {credential.slug: credential for credential, _ in accounts if credential.id == pinned}
+    return Key(
+        id=identifier,
+        name=f"{name} (mk_…{last_four})",
+        workspace=workspace,
+        client=client,
+        revoked=revoked,
+        credentials=usable,
+        requests_per_minute=requests,
+        tokens_per_minute=tokens,
+        allowed_models=tuple(pattern.lower() for pattern in models),
+        allowed_providers=tuple(slugs),
+    )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from billing.catalogue import Catalogue
     from metering.gateway.call import Call
     from metering.gateway.directory import Directory
+    from metering.gateway.reservations import Reservations
     from metering.gateway.server import Downstream, Exchange, Limits, Request
     from metering.gateway.spool import Spool
     from metering.gateway.upstream import Origin, Pool
@@ -55,6 +56,7 @@ class Gateway:
         catalogue: Catalogue,
         spool: Spool,
         pool: Pool,
+        reservations: Reservations,
         site: Origin,
         trust_forwarded: bool = False,
     ) -> None:
@@ -64,6 +66,7 @@ class Gateway:
         self.catalogue = catalogue
         self.spool = spool
         self.pool = pool
+        self.reservations = reservations
         self.site = site
         self.trust_forwarded = trust_forwarded
         self.connections: set[Downstream] = set()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
 from metering.gateway import sandbox
+from metering.gateway.budget_answers import ADMITTED, budget_head, budget_refusal
 from metering.gateway.call import Call
 from metering.gateway.door import Door, read_headers, read_target
 from metering.gateway.exchange import MeteredExchange
@@ -18,6 +20,7 @@ from metering.tags import parse_tags
 if TYPE_CHECKING:
     from metering.gateway.accounts import Credential, Key
     from metering.gateway.gateway import Gateway
+    from metering.gateway.reservations import Verdict
     from metering.gateway.server import Downstream, Exchange, Request
     from metering.providers.base import Route
 
@@ -75,7 +78,7 @@ class Admission:
         if self.left:
             return
         if reached:
-            self.client.exchange = self._admit(key)
+            self.client.answered_by(self._admit(key))
         else:
             self._refuse(Refusal("budget_unavailable", NO_LEDGER))
 
@@ -83,13 +86,37 @@ class Admission:
         self.key = key
         try:
             call = self._call(key)
-            exchange = MeteredExchange(self.gateway, self.client, call)
-            exchange.start(call.message(self.request))
+            caps = call.caps
+            hold = call.hold(caps) if caps else None
         except Refusal as refusal:
             self._refuse(refusal)
             return None
+        if hold is None:
+            return self._start(call)
+        self.gateway.reservations.reserve(hold, partial(self._decided, call))
+        return self
+
+    def _decided(self, call: Call, verdict: Verdict | None) -> None:
+        """The caps have spoken, or cannot be asked."""
+        if self.left:
+            if verdict is not None and verdict.code == ADMITTED:
+                self.gateway.reservations.release(call.id)
+        elif verdict is None:
+            self._refuse(Refusal("budget_unavailable", retry_after=1))
+        elif verdict.code != ADMITTED:
+            self._refuse(budget_refusal(verdict, call.key.workspace.budget_status), budget_head(verdict))
+        else:
+            call.budget_head = budget_head(verdict)
+            self.client.answered_by(self._start(call))
+
+    def _start(self, call: Call) -> Exchange | None:
+        exchange = MeteredExchange(self.gateway, self.client, call)
+        try:
+            exchange.start(call.message(self.request))
         except (SpoolFull, OSError) as error:
             logger.critical("The spool takes no more lines, so calls are refused: %s", error)
+            if call.caps:
+                self.gateway.reservations.release(call.id)
             self._refuse(Refusal("budget_unavailable", NO_SPOOL))
             return None
         return exchange
@@ -113,6 +140,8 @@ class Admission:
             catalogue=self.gateway.catalogue,
         )
         call.read_body(self.request.body)
+        if not key.may_use(credential.slug, call.model):
+            raise Refusal("model_not_allowed")
         return call
 
     def _route(self, door: Door, key: Key) -> tuple[Credential, Route]:
@@ -140,13 +169,13 @@ class Admission:
             )
         return credential, route
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: Refusal, more: bytes = b"") -> None:
         if self.key is not None:
             workspace = self.key.workspace
             day = workspace.day(time.time())
             client = self.key.client if self.key.client is not None else self._client_tag()
             self.gateway.refusals[workspace.id, day, client, self.key.id, refusal.code] += 1
-        respond_refusal(self.client, refusal, self.dialect)
+        respond_refusal(self.client, refusal, self.dialect, more)
 
     def _client_tag(self) -> str:
         try:

@@ -228,9 +228,11 @@ class Downstream(asyncio.Protocol):
         if self.handler.draining:
             request.keep_alive = False
         self.request_in_hand = request
-        self.exchange = self.handler.handle(request, self)
-        if not self.busy:
-            self.exchange = None
+        self.answered_by(self.handler.handle(request, self))
+
+    def answered_by(self, exchange: Exchange | None) -> None:
+        """Who answers the request in hand from now on; nobody where it was answered already."""
+        self.exchange = exchange if self.busy else None
 
     def _reject_body(self) -> None:
         limit = self.handler.limits.body_bytes // (1024 * 1024)

@@ -14,6 +14,7 @@ import uvloop
 from billing.catalogue import Catalogue
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
+from metering.gateway.reservations import Reservations
 from metering.gateway.server import Downstream, Limits
 from metering.gateway.spool import Spool
 from metering.gateway.upstream import Origin, Pool
@@ -62,7 +63,7 @@ async def serve(listener: socket.socket, configuration: Configuration, leaving: 
     spool = Spool(configuration.spool_directory, configuration.spool_max_bytes, configuration.spool_sync)
     spool.open()
     gateway = _gateway(configuration, spool)
-    lives = (gateway.directory.keep_up(), gateway.tick(), _watch_master(stop))
+    lives = (gateway.directory.keep_up(), gateway.reservations.keep_up(), gateway.tick(), _watch_master(stop))
     tasks = [asyncio.create_task(life) for life in lives]
     server = await loop.create_server(lambda: Downstream(gateway), sock=listener, backlog=BACKLOG)
     await stop.wait()
@@ -97,6 +98,7 @@ def _gateway(configuration: Configuration, spool: Spool) -> Gateway:
         catalogue=Catalogue(),
         spool=spool,
         pool=pool,
+        reservations=Reservations(configuration.database, spool.process),
         site=Origin("site", socket=configuration.site_socket),
         trust_forwarded=configuration.trust_forwarded,
     )

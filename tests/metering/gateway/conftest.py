@@ -21,6 +21,7 @@ from billing.catalogue import Catalogue
 from metering.gateway.accounts import CredentialRow, Key, Workspace, credential_of
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
+from metering.gateway.reservations import Reservations
 from metering.gateway.server import Downstream, Limits
 from metering.gateway.spool import Spool
 from metering.gateway.upstream import Origin, Pool
@@ -31,6 +32,7 @@ from tokonomics.crypto import Keyring, digest
 KEY = "mk_test-key-of-acme"
 KEYRING = Keyring([b"k" * 32])
 WORKSPACE = uuid4()
+UNREACHABLE = {"host": "127.0.0.1", "port": 1}
 CATALOGUE = Catalogue()
 
 
@@ -157,7 +159,7 @@ async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: b
     loop = asyncio.get_running_loop()
     spool = Spool(spool_directory, 64 * 1024 * 1024, sync)
     spool.open()
-    directory = Directory({"host": "127.0.0.1", "port": 1}, KEYRING)
+    directory = Directory(UNREACHABLE, KEYRING)
     directory.ready = True
     directory.unknown.add(digest("mk_unknown"))
     directory.keys[digest(KEY)] = key
@@ -168,6 +170,7 @@ async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: b
         catalogue=CATALOGUE,
         spool=spool,
         pool=Pool(connect_seconds=2, idle_seconds=30, allow_private=changes.get("allow_private", True)),
+        reservations=Reservations(UNREACHABLE, spool.process),
         site=Origin("site", socket=str(changes.get("site", "/nonexistent"))),
     )
     server = await loop.create_server(lambda: Downstream(gateway), "127.0.0.1", 0)
@@ -187,4 +190,4 @@ def _key(credentials: dict[str, str], client: str | None) -> Key:
         row = uuid4()
         secret = KEYRING.encrypt("sk-stored-secret", workspace=WORKSPACE, row=row)
         accounts[slug] = credential_of(CredentialRow(WORKSPACE, row, slug, slug, url, secret), KEYRING)
-    return Key(str(uuid4()), "Test (mk_…acme)", Workspace(str(WORKSPACE), "UTC", False), client, False, accounts)
+    return Key(str(uuid4()), "Test (mk_…acme)", Workspace(str(WORKSPACE), "UTC"), client, False, accounts)

@@ -1,0 +1,194 @@
+"""Reserving the worst case of a call on its caps: natural group commit over one PostgreSQL connection.
+
+Requests that arrive while a batch is under way make the next batch, so that one round trip serves one call when there
+are few and hundreds when there are many. No cap is passed on a guess: without PostgreSQL capped calls are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from metering.gateway.caps import Cap
+
+BATCH = 500
+QUERY_SECONDS = 3
+PAUSE_SECONDS = 0.5
+HEARTBEAT_SECONDS = 10
+DOUBT_SECONDS = 30
+OPTIONS = "-c lock_timeout=2s -c statement_timeout=3s -c synchronous_commit=on"
+
+RESERVE = """
+SELECT verdict, slot, cap, settled, reserved FROM reserve_calls(
+    %s::uuid[], %s::timestamptz[], %s::timestamptz[],
+    %s::uuid[], %s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::uuid, %s::jsonb[])
+"""
+RELEASE = "SELECT settle_budgets(%s::uuid[], '{}', '{}', '{}')"
+HEARTBEAT = """
+INSERT INTO gateway_process (id, seen_at) VALUES (%s, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+"""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a call wants to reserve: `amount` in nano-USD on all of `caps`, at most three. `intent` is JSON."""
+
+    call: str
+    workspace: str
+    moment: dt.datetime
+    amount: int
+    caps: list[Cap]
+    intent: str
+
+
+class Verdict(NamedTuple):
+    """`code` is `admitted`, or why not; the rest is of the cap that refused, else of the one with the least left."""
+
+    code: str
+    cap: Cap
+    limit: int
+    settled: int
+    reserved: int
+    resets: dt.datetime
+
+    @property
+    def left(self) -> int:
+        """Nano-USD that neither events nor reservations have taken."""
+        return max(self.limit - self.settled - self.reserved, 0)
+
+
+class Reservations:
+    """The reservations of one gateway process, known by the id of its spool."""
+
+    def __init__(self, connection: dict[str, Any], process: str) -> None:
+        self.parameters = {**connection, "options": f"{connection.get('options', '')} {OPTIONS}".strip()}
+        self.process = process
+        self.waiting: deque[tuple[Hold, Callable[[Verdict | None], None]]] = deque()
+        self.doubtful: dict[str, float] = {}
+        self.connection: psycopg.AsyncConnection[Any] | None = None
+        self.working: asyncio.Task[None] | None = None
+        self.loop = asyncio.get_running_loop()
+        self.paused_until = 0.0
+        self.lock = asyncio.Lock()
+
+    def reserve(self, hold: Hold, told: Callable[[Verdict | None], None]) -> None:
+        """Ask for a reservation; `told(None)` means that PostgreSQL cannot be reached, so that nothing is reserved."""
+        if self.loop.time() < self.paused_until:
+            told(None)
+            return
+        self.waiting.append((hold, told))
+        if self.working is None:
+            self.working = self.loop.create_task(self._work())
+
+    def release(self, call: str) -> None:
+        """Give back what was reserved for a call that is not going to be made."""
+        self.doubtful[call] = self.loop.time()
+
+    async def keep_up(self) -> None:
+        """Show signs of life and give back what is in doubt, for as long as the process lives."""
+        beat = 0.0
+        while True:
+            now = self.loop.time()
+            try:
+                if now >= beat:
+                    await self._execute(HEARTBEAT, [self.process])
+                    beat = now + HEARTBEAT_SECONDS
+                if self.doubtful:
+                    await self._give_back(now)
+            except (psycopg.Error, OSError, TimeoutError):
+                await self.close()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Let go of the connection; the next use makes another."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _work(self) -> None:
+        try:
+            while self.waiting:
+                batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH))]
+                try:
+                    verdicts = await self._ask([hold for hold, _ in batch])
+                except (psycopg.Error, OSError, TimeoutError) as error:
+                    await self._fail(batch, error)
+                    continue
+                for (_, told), verdict in zip(batch, verdicts, strict=True):
+                    told(verdict)
+        finally:
+            self.working = None
+
+    async def _ask(self, holds: list[Hold]) -> list[Verdict]:
+        slots: dict[tuple[str, dt.datetime], int] = {}
+        ends: list[dt.datetime] = []
+        caps: list[Cap] = []
+        parts: list[list[int]] = []
+        for hold in holds:
+            part = []
+            for cap in hold.caps:
+                starts, end = cap.period(hold.moment)
+                number = slots.setdefault((cap.id, starts), len(slots) + 1)
+                if number > len(ends):
+                    ends.append(end)
+                    caps.append(cap)
+                part.append(number)
+            parts.append([*part, 0, 0, 0])
+        budgets, starts_at = zip(*slots, strict=True)
+        rows = await self._execute(
+            RESERVE,
+            [
+                list(budgets),
+                list(starts_at),
+                ends,
+                [hold.call for hold in holds],
+                [hold.workspace for hold in holds],
+                [hold.amount for hold in holds],
+                *([part[place] for part in parts] for place in range(3)),
+                self.process,
+                [hold.intent for hold in holds],
+            ],
+        )
+        # Slot 0, which is the last here: none of the budgets is hard any more, so there is nothing to tell.
+        return [
+            Verdict(code, caps[slot - 1], limit or 0, settled or 0, reserved or 0, ends[slot - 1])
+            for code, slot, limit, settled, reserved in rows
+        ]
+
+    async def _fail(self, batch: list[tuple[Hold, Callable[[Verdict | None], None]]], error: Exception) -> None:
+        """Refuse everyone for a moment; whether the batch was committed is not known, so it is given back later."""
+        now = self.loop.time()
+        self.paused_until = now + PAUSE_SECONDS
+        logger.warning("Caps cannot be checked, so capped calls are refused: %s", error)
+        for hold, told in batch:
+            self.doubtful[hold.call] = now
+            told(None)
+        while self.waiting:
+            self.waiting.popleft()[1](None)
+        await self.close()
+
+    async def _give_back(self, now: float) -> None:
+        """End the reservations in doubt; again and again for a while, as a commit may still be under way."""
+        await self._execute(RELEASE, [list(self.doubtful)])
+        for call, since in list(self.doubtful.items()):
+            if now - since > DOUBT_SECONDS:
+                del self.doubtful[call]
+
+    async def _execute(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        async with self.lock, asyncio.timeout(QUERY_SECONDS):
+            if self.connection is None or self.connection.closed:
+                self.connection = await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True)
+            cursor = await self.connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []

@@ -1,0 +1,225 @@
+"""The spool as a gateway process writes it: on real files, with a disk that runs full and one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from metering.gateway import spool as module
+from metering.gateway.spool import Spool, SpoolFull
+from metering.spooling import living, processes, spooled_bytes
+
+MIB = 1 << 20
+OpenSpool = Callable[..., Spool]
+
+
+@pytest.fixture
+def open_spool(tmp_path: Path) -> Iterator[OpenSpool]:
+    opened: list[Spool] = []
+
+    def begin(max_bytes: int = 64 * MIB, *, sync: bool = False) -> Spool:
+        spool = Spool(tmp_path / "spool", max_bytes, sync)
+        spool.open()
+        opened.append(spool)
+        return spool
+
+    yield begin
+    for spool in opened:
+        spool.close()
+
+
+def content(spool: Spool) -> list[bytes]:
+    return [segment.path.read_bytes() for segment in processes(spool.directory)[spool.process]]
+
+
+@contextmanager
+def disk_of(bytes_in_a_file: int) -> Iterator[None]:
+    """No file may grow beyond a size meanwhile: the write that would is cut short, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_in_a_file, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_lines_stand_in_the_file_in_their_order(open_spool: OpenSpool) -> None:
+    spool = open_spool()
+    for number in range(100):
+        spool.append(b"line %d\n" % number)
+    assert content(spool) == [b"".join(b"line %d\n" % number for number in range(100))]
+
+
+def test_a_process_is_seen_living_until_it_closes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", MIB, False)
+    spool.open()
+    assert living(spool.directory, spool.process)
+    assert not list(spool.directory.glob("*.new"))
+    spool.close()
+    assert not living(spool.directory, spool.process)
+
+
+def test_nobody_else_may_read_the_spool(open_spool: OpenSpool) -> None:
+    spool = open_spool()
+    modes = {path.stat().st_mode & 0o777 for path in (spool.directory, *spool.directory.iterdir())}
+    assert modes == {0o700, 0o600}
+
+
+def test_two_processes_keep_apart(open_spool: OpenSpool) -> None:
+    first, second = open_spool(), open_spool()
+    first.append(b"first\n")
+    second.append(b"second\n")
+    assert (content(first), content(second)) == ([b"first\n"], [b"second\n"])
+
+
+def test_a_full_segment_is_followed_by_the_next(open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 20)
+    spool = open_spool()
+    for line in (b"0123456789\n", b"012345678\n", b"x" * 30 + b"\n", b"end\n"):
+        spool.append(line)
+    assert content(spool) == [b"0123456789\n", b"012345678\n", b"x" * 30 + b"\n", b"end\n"]
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_nothing_behind(open_spool: OpenSpool) -> None:
+    spool = open_spool()
+    spool.append(b"first\n")
+    with disk_of(10), pytest.raises(SpoolFull, match="cannot be written"):
+        spool.append(b"this one does not fit\n")
+    assert content(spool) == [b"first\n"]
+    spool.append(b"second\n")
+    assert content(spool) == [b"first\nsecond\n"]
+
+
+def test_the_spool_is_full_when_all_processes_have_used_it_up(open_spool: OpenSpool) -> None:
+    spool, other = open_spool(1000), open_spool(1000)
+    other.append(b"x" * 900)
+    assert not spool.full
+    spool.append(b"x" * 200)
+    spool._look_at = 0
+    assert spool.full
+    spool.append(b"a result is still written\n")
+    assert spooled_bytes(spool.directory) > 1100
+
+
+def test_the_size_is_looked_at_once_a_second(open_spool: OpenSpool) -> None:
+    spool = open_spool(10)
+    assert not spool.full
+    spool.append(b"x" * 20)
+    assert not spool.full
+
+
+def test_a_directory_that_is_gone_counts_as_full(open_spool: OpenSpool, caplog: pytest.LogCaptureFixture) -> None:
+    spool = open_spool()
+    spool.directory.rename(spool.directory.with_name("gone"))
+    with caplog.at_level(logging.CRITICAL):
+        assert spool.full
+    assert "cannot be looked at" in caplog.text
+
+
+def test_all_who_wait_are_told_when_their_lines_are_on_the_disk(
+    open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def flush(descriptor: int) -> None:
+        os.fdatasync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(module, "flush", flush)
+
+    async def write() -> list[int]:
+        spool = open_spool(sync=True)
+        sizes = []
+        for number in range(50):
+            spool.append(b"0123456789\n")
+            waiting = spool.synced()
+            waiting.add_done_callback(lambda _, size=(number + 1) * 11: sizes.append(synced[-1] >= size))
+        await spool.synced()
+        return sizes
+
+    assert asyncio.run(write()) == [True] * 50
+    assert len(synced) <= 4
+
+
+def test_a_segment_that_is_left_is_brought_to_the_disk_too(
+    open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 20)
+    inodes: set[int] = set()
+    monkeypatch.setattr(module, "flush", lambda descriptor: inodes.add(os.fstat(descriptor).st_ino))
+
+    async def write() -> Spool:
+        spool = open_spool(sync=True)
+        for _ in range(5):
+            spool.append(b"0123456789\n")
+        await spool.synced()
+        return spool
+
+    spool = asyncio.run(write())
+    assert inodes == {segment.path.stat().st_ino for segment in processes(spool.directory)[spool.process]}
+
+
+def test_a_disk_that_fails_makes_the_spool_full_for_a_while(
+    open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def write() -> tuple[bool, bool, bool]:
+        spool = open_spool(sync=True)
+        before = spool.full
+        monkeypatch.setattr(module, "flush", fail)
+        spool.append(b"line\n")
+        await spool.synced()
+        during = spool.full
+        monkeypatch.setattr(module, "flush", os.fdatasync)
+        spool._look_at = spool._broken_until = 0
+        return before, during, spool.full
+
+    assert asyncio.run(write()) == (False, True, False)
+    assert "The disk of the spool" in caplog.text
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from metering.gateway.spool import Spool
+
+spool = Spool(Path(sys.argv[1]), 1 << 30, False)
+spool.open()
+number = 0
+while True:
+    spool.append(b"line %d\\n" % number)
+    number += 1
+    if number % 1000 == 0:
+        print(number, flush=True)
+"""
+
+
+def test_what_was_appended_survives_a_kill(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    said = [int(process.stdout.readline()) for _ in range(5)][-1]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    said = int((process.stdout.read().split() or [said])[-1])
+    process.stdout.close()
+    ((name, (segment,)),) = processes(tmp_path).items()
+    assert not living(tmp_path, name)
+    lines = segment.path.read_bytes().splitlines()
+    assert lines[:said] == [b"line %d" % number for number in range(said)]
+
+
+def test_the_writer_knows_no_django() -> None:
+    code = "import sys, metering.gateway.spool; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
