@@ -6,10 +6,12 @@ from uuid import UUID
 
 from metering.ledger import DailyTagUsage
 from metering.models import ApiKey, Client
-from metering.periods import Period
+from metering.periods import DAY, Period
 from metering.reports import daily
 
 LONGEST = 200
+RECENT = 7
+"""Days at the end of the period in whose calls names are looked for: more would take longer than it helps."""
 
 Options = dict[str, list[tuple[str, str]]]
 """Field → (value, label), by label."""
@@ -18,6 +20,7 @@ Options = dict[str, list[tuple[str, str]]]
 def options(workspace_id: UUID, period: Period) -> Options:
     """Clients, providers, models, keys and names of tags (4 queries)."""
     clients = Client.objects.filter(workspace=workspace_id, archived_at=None).order_by("name")[:LONGEST]
+    period = Period(max(period.first, period.last - DAY * (RECENT - 1)), period.last)
     pairs = daily(workspace_id, period).values_list("provider", "model").distinct()[:LONGEST]
     keys = ApiKey.objects.filter(workspace=workspace_id).order_by("name", "id")[:LONGEST]
     days = (period.first, period.last)

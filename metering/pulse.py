@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import Max, Sum
 
 from metering.cursors import EPOCH, MICROSECOND
-from metering.periods import Period
+from metering.periods import DAY, Period
 from metering.reports import daily
 
 
-def pulse(workspace_id: UUID, period: Period) -> str:
-    """A text that changes with each recorded call of the period: calls, cost and the last call's instant (1 query)."""
-    row = daily(workspace_id, period).aggregate(calls=Sum("calls"), cost=Sum("cost"), last=Max("last_call_at"))
+def pulse(workspace_id: UUID, period: Period, today: date) -> str:
+    """A text that changes with each recorded call of today or yesterday: calls, cost, the last instant (1 query).
+
+    Calls of earlier days, which are recorded when a crash is cleared up, show with the next one that is not.
+    """
+    recent = Period(max(period.first, today - DAY), period.last)
+    row = daily(workspace_id, recent).aggregate(calls=Sum("calls"), cost=Sum("cost"), last=Max("last_call_at"))
     last = (row["last"] - EPOCH) // MICROSECOND if row["last"] else 0
     return f"{period.last:%Y%m%d}-{row['calls'] or 0}-{row['cost'] or 0}-{last}"
 

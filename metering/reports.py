@@ -5,21 +5,43 @@ Money is in nano-USD, days are the workspace's own. The number of queries does n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum, TextField, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db import connection
+from django.db.models import QuerySet, Sum
 
 from metering.ledger import DailyUsage
 from metering.periods import Period
-from metering.sums import Sums, aggregates
+from metering.sums import FIELDS, Sums
 
 SHOWN = {"client": 25, "model": 15}
 """How many rows of a table are named; the rest is summed."""
+
+_SUMS = ", ".join(f"coalesce(sum({name}) FILTER (WHERE now), 0)::bigint AS sum_{name}" for name in FIELDS)
+OVERVIEW = f"""
+WITH days AS (
+    SELECT *, day BETWEEN %(first)s AND %(last)s AS now FROM daily_usage
+    WHERE workspace_id = %(workspace)s
+      AND (day BETWEEN %(first)s AND %(last)s OR day BETWEEN %(first_before)s AND %(last_before)s)
+), groups AS (
+    SELECT client, provider, model, grouping(client, model) AS kind, {_SUMS},
+           coalesce(sum(calls) FILTER (WHERE NOT now), 0)::bigint AS calls_before,
+           coalesce(sum(cost) FILTER (WHERE NOT now), 0)::bigint AS cost_before
+    FROM days GROUP BY GROUPING SETS ((), (client), (provider, model))
+), ranked AS (
+    SELECT *, count(*) FILTER (WHERE sum_calls > 0) OVER (PARTITION BY kind) AS groups,
+           row_number() OVER (PARTITION BY kind ORDER BY client = '' DESC, sum_cost DESC, sum_calls DESC,
+                                                         client, model, provider) AS rank
+    FROM groups
+)
+SELECT * FROM ranked WHERE rank <= CASE kind WHEN 1 THEN %(clients)s WHEN 2 THEN %(models)s ELSE 1 END ORDER BY rank
+"""  # noqa: S608 - the columns are those of Sums
+"""One pass over the rows of both periods. `kind`: 3 the whole, 1 a client (Unattributed first), 2 a model."""
+WHOLE, CLIENT, MODEL = 3, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,8 @@ class Overview:
 
     period: Period
     total: Sums
-    before: Sums
+    calls_before: int
+    cost_before: int
     clients: Sequence[Row]
     other_clients: Row
     client_count: int
@@ -52,27 +75,9 @@ class Overview:
     model_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A period's sums with and without a client, and how many of each there are."""
-
-    attributed: Sums
-    unattributed: Sums
-    clients: int
-    models: int
-
-    @property
-    def total(self) -> Sums:
-        """Both together."""
-        return self.attributed + self.unattributed
-
-
-def daily(workspace_id: UUID, first: Period, *more: Period) -> QuerySet[DailyUsage, DailyUsage]:
-    """The rollup rows of a workspace in one or several periods."""
-    days = Q(day__range=(first.first, first.last))
-    for period in more:
-        days |= Q(day__range=(period.first, period.last))
-    return DailyUsage.objects.filter(days, workspace_id=workspace_id)
+def daily(workspace_id: UUID, period: Period) -> QuerySet[DailyUsage, DailyUsage]:
+    """The rollup rows of a workspace's period."""
+    return DailyUsage.objects.filter(workspace_id=workspace_id, day__range=(period.first, period.last))
 
 
 def share(part: int, whole: int) -> Decimal | None:
@@ -81,64 +86,61 @@ def share(part: int, whole: int) -> Decimal | None:
 
 
 def overview(workspace_id: UUID, period: Period) -> Overview:
-    """Who and what a period's money went to, against the period before it (4 queries)."""
-    now, before = split(workspace_id, period), split(workspace_id, period.before)
-    whole = now.total.cost
-    clients = _dearest(workspace_id, period, whole, "client")
-    models = _dearest(workspace_id, period, whole, "model", "provider")
+    """Who and what a period's money went to, against the period before it (1 query)."""
+    rows = _read(workspace_id, period)
+    whole = next(row for row in rows if row["kind"] == WHOLE)
+    total, before = Sums.of(whole), whole["cost_before"]
+    named = [row for row in rows if row["kind"] == CLIENT and row["sum_calls"]]
+    clients = [_row(row, "client", total) for row in named if row["client"]][: SHOWN["client"]]
+    nobody = next((_row(row, "client", total) for row in named if not row["client"]), Row("", Sums(), 0, None))
+    models = [_row(row, "model", total) for row in rows if row["kind"] == MODEL and row["sum_calls"]]
     return Overview(
         period=period,
-        total=now.total,
-        before=before.total,
+        total=total,
+        calls_before=whole["calls_before"],
+        cost_before=before,
         clients=clients,
-        other_clients=_rest(clients, now.attributed, before.attributed.cost, whole),
-        client_count=now.clients,
-        unattributed=_rest((), now.unattributed, before.unattributed.cost, whole),
+        other_clients=_rest(total, before, [*clients, nobody]),
+        client_count=_count(rows, CLIENT) - bool(nobody.sums.calls),
+        unattributed=nobody,
         models=models,
-        other_models=_rest(models, now.total, before.total.cost, whole),
-        model_count=now.models,
+        other_models=_rest(total, before, models),
+        model_count=_count(rows, MODEL),
     )
+
+
+def _read(workspace_id: UUID, period: Period) -> list[dict[str, Any]]:
+    parameters: dict[str, Any] = {
+        "workspace": workspace_id,
+        "first": period.first,
+        "last": period.last,
+        "first_before": period.before.first,
+        "last_before": period.before.last,
+        "clients": SHOWN["client"] + 1,
+        "models": SHOWN["model"],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(OVERVIEW, parameters)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _row(row: Mapping[str, Any], name: str, total: Sums) -> Row:
+    sums = Sums.of(row)
+    return Row(row[name], sums, row["cost_before"], share(sums.cost, total.cost), row["provider"] or "")
+
+
+def _rest(total: Sums, before: int, shown: Sequence[Row]) -> Row:
+    """What is left of a period, and of the cost `before`, when the shown rows are taken out."""
+    rest = total - sum((row.sums for row in shown), Sums())
+    return Row("", rest, before - sum(row.before for row in shown), share(rest.cost, total.cost))
+
+
+def _count(rows: Sequence[Mapping[str, Any]], kind: int) -> int:
+    return next((int(row["groups"]) for row in rows if row["kind"] == kind), 0)
 
 
 def dearest_clients(workspace_id: UUID, period: Period, limit: int) -> list[str]:
     """The slugs of the clients that a period cost most for (1 query)."""
     rows = daily(workspace_id, period).exclude(client="").values("client").annotate(sum=Sum("cost"))
     return [row["client"] for row in rows.order_by("-sum", "client")[:limit]]
-
-
-def split(workspace_id: UUID, period: Period) -> Split:
-    """A period with its unattributed calls told apart (1 query)."""
-    models = Count(Concat("provider", Value("/"), "model", output_field=TextField()), distinct=True)
-    row = daily(workspace_id, period).aggregate(
-        **aggregates(Q(client__gt="")),
-        **aggregates(Q(client=""), "none_"),
-        clients=Count("client", filter=Q(client__gt=""), distinct=True),
-        models=models,
-    )
-    return Split(Sums.of(row), Sums.of(row, "none_"), row["clients"], row["models"])
-
-
-def _dearest(workspace_id: UUID, period: Period, whole: int, name: str, *names: str) -> list[Row]:
-    """The dearest named groups of a period, each with what it cost in the period before (1 query)."""
-    now = Q(day__range=(period.first, period.last))
-    before = Q(day__range=(period.before.first, period.before.last))
-    found = (
-        daily(workspace_id, period, period.before)
-        .exclude(**{name: ""})
-        .values(name, *names)
-        .annotate(**aggregates(now), before=Coalesce(Sum("cost", filter=before), 0))
-        .filter(sum_calls__gt=0)
-        .order_by("-sum_cost", "-sum_calls", name, *names)
-    )
-    return [_row(name, row, whole) for row in found[: SHOWN[name]]]
-
-
-def _row(name: str, row: dict[str, Any], whole: int) -> Row:
-    sums = Sums.of(row)
-    return Row(row[name], sums, int(row["before"]), share(sums.cost, whole), row.get("provider", ""))
-
-
-def _rest(shown: Sequence[Row], sums: Sums, before: int, whole: int) -> Row:
-    """What is left of `sums` and of the cost `before` when the shown rows are taken out."""
-    rest = sums - sum((row.sums for row in shown), Sums())
-    return Row("", rest, before - sum(row.before for row in shown), share(rest.cost, whole))

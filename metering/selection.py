@@ -21,11 +21,11 @@ from metering.cursors import EPOCH, Cursor
 from metering.filters import EventFilter
 from metering.ledger import DailyTagUsage, DailyUsage, UsageEvent
 from metering.recording.tallies import OTHER
-from metering.sums import aggregates
 
 PAGE = 50
 COUNT_LIMIT = 2000
 """Milliseconds that counting or finding a page may take before the selection is said to be too large."""
+ROLLED_UP = {f"of_{name}": Coalesce(Sum(name), 0) for name in ("calls", "cost", "unpriced", "estimated")}
 FURTHEST_ZONE = timedelta(hours=24)
 """A day of any time zone lies within a day of the same date in UTC."""
 NEAR = timedelta(hours=1)
@@ -99,12 +99,12 @@ def summary(workspace_id: UUID, chosen: EventFilter) -> Summary:
     if found is None:
         with bounded():
             found = events(workspace_id, chosen).aggregate(
-                sum_calls=Count("*"),
-                sum_cost=Coalesce(Sum("cost"), 0),
-                sum_unpriced=Count("id", filter=Q(cost=None)),
-                sum_estimated=Count("id", filter=Q(estimated=True)),
+                of_calls=Count("*"),
+                of_cost=Coalesce(Sum("cost"), 0),
+                of_unpriced=Count("id", filter=Q(cost=None)),
+                of_estimated=Count("id", filter=Q(estimated=True)),
             )
-    return Summary(*(int(found[name]) for name in ("sum_calls", "sum_cost", "sum_unpriced", "sum_estimated")))
+    return Summary(*(int(found[name]) for name in ROLLED_UP))
 
 
 def _rolled_up(workspace_id: UUID, chosen: EventFilter) -> dict[str, Any] | None:
@@ -113,14 +113,14 @@ def _rolled_up(workspace_id: UUID, chosen: EventFilter) -> dict[str, Any] | None
     if chosen.status or chosen.only:
         return None
     if not chosen.tags:
-        return DailyUsage.objects.filter(rollup_limits(chosen), **days).aggregate(**aggregates())
+        return DailyUsage.objects.filter(rollup_limits(chosen), **days).aggregate(**ROLLED_UP)
     if len(chosen.tags) > 1 or chosen != EventFilter(chosen.period, tags=chosen.tags):
         return None
     name, value = chosen.tags[0]
     rows = DailyTagUsage.objects.filter(**days, tag_key=name, tag_value__in=[value, OTHER])
     # Beyond a thousand values a day a tag's rest is counted as `other`: then only the events know.
     folded = rows.filter(tag_value=OTHER).exists()
-    return None if folded else rows.aggregate(**aggregates())
+    return None if folded else rows.aggregate(**ROLLED_UP)
 
 
 def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, size: int = PAGE) -> Page:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, F, QuerySet, Sum, When
+from django.db.models import Case, CharField, Count, F, Sum, When, Window
 from django.db.models.functions import Cast
 
 from metering.periods import DAY, Period
@@ -64,16 +64,16 @@ class Days:
 
 
 def by_day(workspace_id: UUID, period: Period, group: str, today: date) -> Days:
-    """The period's cost by day and by `group`, a key of `GROUPS` (4 queries)."""
-    rows = daily(workspace_id, period).annotate(name=_name(group))
-    names = _dearest(rows)
-    count = rows.exclude(name="").aggregate(count=Count("name", distinct=True))["count"]
-    costs = _costs(rows, names)
+    """The period's cost by day and by `group`, a key of `GROUPS` (2 queries)."""
+    names, count = _dearest(workspace_id, period, group)
+    costs = _costs(workspace_id, period, group, names, today)
     days = period.whole.days
-    whole = _whole(workspace_id, period, today)
+    whole: defaultdict[date, int] = defaultdict(int)
+    for (day, _), cost in costs.items():
+        whole[day] += cost
 
     def column(name: str | None) -> Series:
-        return Series(name or "", [costs.get((day, name), 0) for day in days])
+        return Series(name or "", [costs.get((day, name), 0) if day <= period.last else 0 for day in days])
 
     return Days(
         days=days,
@@ -91,23 +91,23 @@ def _name(group: str) -> Cast | F:
     return Cast("key_id", CharField()) if group == "key" else F(group)
 
 
-def _dearest(rows: QuerySet[Any, Any]) -> list[str]:
-    found = rows.exclude(name="").values("name").annotate(sum=Sum("cost")).order_by("-sum", "name")
-    return [row["name"] for row in found[:SHOWN]]
+def _dearest(workspace_id: UUID, period: Period, group: str) -> tuple[list[str], int]:
+    """The names of the dearest groups, and how many groups there are."""
+    rows = daily(workspace_id, period).annotate(name=_name(group)).exclude(name="")
+    sums = rows.values("name").annotate(sum=Sum("cost"), groups=Window(Count("*"))).order_by("-sum", "name")
+    found = list(sums[:SHOWN])
+    return [row["name"] for row in found], found[0]["groups"] if found else 0
 
 
-def _costs(rows: QuerySet[Any, Any], names: Sequence[str]) -> dict[tuple[date, str | None], int]:
-    """Cost by (day, name); the groups that are not named go together under None."""
-    known = When(name__in=[*names, ""], then=F("name"))
-    found = rows.values("day", shown=Case(known, default=None, output_field=CharField())).annotate(sum=Sum("cost"))
-    return {(row["day"], row["shown"]): int(row["sum"]) for row in found}
-
-
-def _whole(workspace_id: UUID, period: Period, today: date) -> dict[date, int]:
-    """The whole cost of each day that had calls, from the period before on, and of the last full week."""
+def _costs(
+    workspace_id: UUID, period: Period, group: str, names: Sequence[str], today: date
+) -> dict[tuple[date, str | None], int]:
+    """Cost by (day, name), from the period before on and of the last full week; under None what is not named."""
     first = min(period.whole.before.first, today - DAY * WEEK)
-    rows = daily(workspace_id, Period(first, max(period.last, today)))
-    return {row["day"]: int(row["sum"]) for row in rows.values("day").annotate(sum=Sum("cost"))}
+    rows = daily(workspace_id, Period(first, max(period.last, today))).annotate(name=_name(group))
+    shown = Case(When(name__in=[*names, ""], then=F("name")), default=None, output_field=CharField())
+    found = rows.values("day", shown=shown).annotate(sum=Sum("cost"))
+    return {(row["day"], row["shown"]): int(row["sum"]) for row in found}
 
 
 def _previous(whole: Mapping[date, int], period: Period, days: Sequence[date], today: date) -> list[int | None]:

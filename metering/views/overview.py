@@ -69,7 +69,7 @@ def overview_live(request: WorkspaceRequest) -> HttpResponse:
     today = clock.today(request.workspace)
     choice = _choice(request, today)
     known = request.GET.get("known", "")
-    if known == pulse(request.workspace.id, choice.period):
+    if known == pulse(request.workspace.id, choice.period, today):
         return HttpResponse(status=204)
     return render(
         request, "metering/overview/live.html", {**_context(request, choice, today), "known": last_call(known)}
@@ -89,7 +89,7 @@ def _choice(request: WorkspaceRequest, today: date) -> Choice:
 def _context(request: WorkspaceRequest, choice: Choice, today: date) -> dict[str, Any]:
     workspace, period = request.workspace, choice.period
     with snapshot():
-        beat = pulse(workspace.id, period)
+        beat = pulse(workspace.id, period, today)
         found = reports.overview(workspace.id, period)
         frame = _frame(request, choice, today, beat)
         if not found.total.calls:
