@@ -111,7 +111,8 @@ def credential_of(row: CredentialRow, keyring: Keyring) -> Credential:
     provider = providers.find(row.slug) or providers.compatible(row.slug, row.base_url, row.name)
     secret: str | None = None
     with contextlib.suppress(Undecryptable):
-        secret = keyring.decrypt(row.secret, workspace=row.workspace, row=row.id)
+        opened = keyring.decrypt(row.secret, workspace=row.workspace, row=row.id)
+        secret = opened if opened.isprintable() else None
     origin, authority, path = locate(row.base_url or provider.base_url, guarded=bool(row.base_url))
     return Credential(str(row.id), row.slug, provider, origin, authority, path, secret)
 

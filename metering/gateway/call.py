@@ -35,6 +35,7 @@ class Call:
     """A call that was let in; its moment and its prices are those of its admission."""
 
     __slots__ = (
+        "asks_usage",
         "at",
         "body",
         "budget_head",
@@ -50,6 +51,7 @@ class Call:
         "id",
         "input_estimate",
         "key",
+        "limit",
         "metered",
         "model",
         "query",
@@ -78,7 +80,8 @@ class Call:
         self.stream = bool(route.stream)
         self.document: dict[str, Any] = {}
         self.body: bytes | bytearray = b""
-        self.hide_usage = False
+        self.asks_usage = self.hide_usage = False
+        self.limit: tuple[tuple[str, ...], int] | None = None
         self.input_estimate = 0
         self.first_byte_ms: int | None = None
         self.cost: int | None = None
@@ -99,8 +102,7 @@ class Call:
             self.model = _model(self.document)
         if self.route.stream is None:
             self.stream = self.document.get("stream") in (True, "true")
-        if endpoint.asks_usage and self.stream:
-            self.body, self.hide_usage = ask_for_usage(bytes(body), self.document)
+        self.asks_usage = endpoint.asks_usage and self.stream
         self.input_estimate = tokens.estimate_input(len(body))
 
     def hold(self, caps: list[Cap]) -> Hold:
@@ -111,7 +113,6 @@ class Call:
         from billing.worst_case import worst_case
 
         from metering.bounds import bound
-        from metering.providers.injection import limit_output
 
         endpoint = self.route.endpoint
         bounds = bound(endpoint, self.dialect, self.document, len(self.body))
@@ -122,13 +123,14 @@ class Call:
         if amount is None:
             raise Refusal("model_not_priced")
         if bounds.limit is not None:
-            self.body = limit_output(bytes(self.body), bounds.limit, bounds.limit_value)
+            self.limit = bounds.limit, bounds.limit_value
         intent = orjson.dumps(self.intent()).decode()
         return Hold(self.id, self.key.workspace.id, self.moment, amount, caps, intent)
 
     def message(self, request: Request) -> bytes:
         """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
         provider = self.credential.provider
+        body = self._body()
         lines = [
             b"%b %b HTTP/1.1\r\n" % (request.method, self._target()),
             b"host: %b\r\n" % self.credential.authority,
@@ -139,8 +141,26 @@ class Call:
             lines.append(b"%b: %b\r\n" % provider.key(self.route.endpoint, self.credential.secret.encode()))
         lines += [b"%b: %b\r\n" % header for header in provider.extra_headers if request.header(header[0]) is None]
         if request.method != b"GET":
-            lines.append(b"content-length: %d\r\n" % len(self.body))
-        return b"".join([*lines, b"\r\n", self.body])
+            lines.append(b"content-length: %d\r\n" % len(body))
+        return b"".join([*lines, b"\r\n", body])
+
+    def may_ask_less(self, status: int, answer: bytes) -> bool:
+        """Whether the provider refused only our asking for usage: then we ask no more, and may send the call again."""
+        if not (self.hide_usage and status == 400 and b"stream_options" in answer):
+            return False
+        self.asks_usage = self.hide_usage = False
+        return True
+
+    def _body(self) -> bytes | bytearray:
+        """The client's own bytes, but for the two things that we may have to add."""
+        body = self.body
+        if self.asks_usage:
+            body, self.hide_usage = ask_for_usage(bytes(body), self.document)
+        if self.limit:
+            from metering.providers.injection import limit_output
+
+            body = limit_output(bytes(body), *self.limit)
+        return body
 
     def _target(self) -> bytes:
         path = self.credential.provider.target(self.credential.base_path, self.route)

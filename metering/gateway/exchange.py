@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from metering.gateway.call import Call
     from metering.gateway.gateway import Gateway
-    from metering.gateway.server import Downstream
+    from metering.gateway.server import Downstream, Request
     from metering.gateway.upstream import ConnectFailed, Connection, Headers
 
 BUFFER_BYTES = 64 * 1024 * 1024
@@ -41,6 +41,7 @@ class MeteredExchange:
         "held",
         "parts",
         "recorded",
+        "request",
         "status",
     )
 
@@ -56,14 +57,20 @@ class MeteredExchange:
         self.buffered = 0
         self.held: list[Callable[[], None]] | None = None
         self.recorded = False
+        self.request: Request | None = None
         self.deadline = float("inf")
 
-    def start(self, message: bytes) -> None:
-        """Write the intent, then send `message` to the provider. Raises SpoolFull: then nothing was sent."""
+    def start(self, request: Request) -> None:
+        """Write the intent, then send the call to the provider. Raises SpoolFull: then nothing was sent."""
         if self.call.metered:
             self.gateway.spool.append(encode(self.call.intent()))
         self.gateway.exchanges.add(self)
-        self.gateway.when_written(lambda: self.gateway.send(self.call, message, self))
+        self.request = request
+        self.gateway.when_written(self._send)
+
+    def _send(self) -> None:
+        assert self.request is not None
+        self.gateway.send(self.call, self.call.message(self.request), self)
 
     # the client
 
@@ -101,6 +108,8 @@ class MeteredExchange:
     def head(self, status: int, headers: Headers) -> None:
         self.status = status
         self.headers = headers
+        if status < 400:
+            self.request = None
         self.call.first_byte_ms = self.call.elapsed_ms()
         self._touch()
         if status < 400 and is_stream(headers):
@@ -126,7 +135,7 @@ class MeteredExchange:
             self._record_stream()
             self._emit(self.answer.rest())
             self._after(self._finish)
-        self._leave()
+            self._leave()
 
     def lost(self, reason: str) -> None:
         self.connection = None
@@ -150,6 +159,10 @@ class MeteredExchange:
             self.lost("its answer is larger than 64 MiB")
 
     def _end_buffered(self, body: bytes) -> None:
+        if self.client is not None and self.call.may_ask_less(self.status, body):
+            self.parts, self.buffered = [], 0
+            self._send()
+            return
         reading = Reading(None) if self.status >= 400 else read_body(self.call.reader(), body, self.headers)
         self._record(reading, status="provider_error" if self.status >= 400 or reading.error else "ok")
         if self.call.key_rejected(self.status, body):
@@ -157,6 +170,7 @@ class MeteredExchange:
             self._after(lambda: self._refuse("upstream_auth", message))
         else:
             self._after(lambda: self._respond(body))
+        self._leave()
 
     def _respond(self, body: bytes) -> None:
         client, self.client = self.client, None

@@ -112,7 +112,7 @@ class Admission:
     def _start(self, call: Call) -> Exchange | None:
         exchange = MeteredExchange(self.gateway, self.client, call)
         try:
-            exchange.start(call.message(self.request))
+            exchange.start(self.request)
         except (SpoolFull, OSError) as error:
             logger.critical("The spool takes no more lines, so calls are refused: %s", error)
             if call.caps:

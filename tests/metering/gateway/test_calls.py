@@ -102,6 +102,21 @@ def test_usage_chunk_is_shown_to_a_client_that_asked(gateway: Running, provider:
     assert provider.received[0].body == orjson.dumps(ask)
 
 
+def test_provider_that_refuses_to_be_asked_is_not_asked(gateway: Running, provider: Provider) -> None:
+    def picky(received: Received) -> Answer:
+        if "stream_options" in received.json():
+            return Answer(400, body=b'{"error":{"message":"Unknown field: stream_options"}}')
+        return events(delta("po"), delta("ng"))
+
+    provider.answer = picky
+    answer = gateway.call(CHAT, ASK_STREAM)
+    assert (answer.status, answer.read().count(b"data: ")) == (200, 3)
+    assert [received.body == ASK_STREAM for received in provider.received] == [False, True]
+    [result] = gateway.records("result")
+    assert (result["status"], result["estimated"]) == ("ok", True)
+    assert len(gateway.records("intent")) == 1
+
+
 def test_stream_without_usage_is_estimated_and_flagged(gateway: Running, provider: Provider) -> None:
     provider.answer = lambda received: events(delta("po"), delta("ng"))
     gateway.call(CHAT, ASK_STREAM).read()
