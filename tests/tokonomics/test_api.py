@@ -81,10 +81,11 @@ def test_a_suspended_workspace_is_closed(token: ApiToken) -> None:
     token.workspace.suspended_at = timezone.now()
     token.workspace.save()
     response = get("Bearer tk_known")
-    assert (response.status_code, response.data["detail"].code) == (403, "workspace_suspended")
+    assert (response.status_code, response.data["error"]["code"]) == (403, "workspace_suspended")
 
 
 def test_a_token_without_the_scope_is_refused(token: ApiToken) -> None:
     ApiToken.objects.update(scopes=["usage:read"])
     response = get("Bearer tk_known")
-    assert (response.status_code, response.data["detail"]) == (403, "The token lacks the scope events:read.")
+    error = {"code": "permission_denied", "message": "The token lacks the scope events:read."}
+    assert (response.status_code, response.data) == (403, {"error": error})
