@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
-from tokonomics.addresses import is_public
+from tokonomics.addresses import is_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ NO_BODY_LENGTH = (204, 304)
 class Origin:
     """Where to connect: host and port, or the path of a Unix socket.
 
-    `guarded` hosts were named by a tenant: they may only resolve to public addresses.
+    `guarded` hosts were named by a tenant: they may only resolve to addresses that tenants may reach.
     """
 
     host: str
@@ -291,9 +291,9 @@ class Pool:
         except (OSError, UnicodeError) as error:
             raise ConnectFailed("its host name can't be resolved") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if origin.guarded and not self.allow_private:
+        if origin.guarded:
             for address in addresses:
-                if not is_public(ipaddress.ip_address(address.partition("%")[0])):
+                if not is_allowed(ipaddress.ip_address(address.partition("%")[0]), allow_private=self.allow_private):
                     raise ConnectFailed("its host name points at a private address")
         return addresses
 
