@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
-from metering.gateway import sandbox
+from metering.gateway import declared, sandbox
 from metering.gateway.budget_answers import ADMITTED, budget_head, budget_refusal
 from metering.gateway.call import Call
 from metering.gateway.door import Door, read_headers, read_target
 from metering.gateway.exchange import MeteredExchange
 from metering.gateway.refusals import respond_refusal
 from metering.gateway.spool import SpoolFull
+from metering.records import encode
 from metering.tags import parse_tags
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from metering.providers.base import Route
 
 ALLOW = b"allow: GET, HEAD, OPTIONS, POST\r\n"
+JSON = b"content-type: application/json\r\n"
 NO_LEDGER = "The ledger cannot be reached, so this key cannot be checked now. Try again in a moment."
 NO_SPOOL = "The call cannot be recorded now, so it was not forwarded. Try again in a moment."
 
@@ -85,7 +87,11 @@ class Admission:
     def _admit(self, key: Key | None) -> Exchange | None:
         self.key = key
         try:
-            call = self._call(key)
+            owner = self._owner(key)
+            if self._declares():
+                self._declare(owner)
+                return None
+            call = self._call(owner)
             caps = call.caps
             hold = call.hold(caps) if caps else None
         except Refusal as refusal:
@@ -121,15 +127,32 @@ class Admission:
             return None
         return exchange
 
-    def _call(self, key: Key | None) -> Call:
-        door = self.door
-        assert door is not None
+    def _owner(self, key: Key | None) -> Key:
         if key is None:
             raise Refusal("invalid_api_key", "This API key is not known here: check that it was copied whole.")
         if key.revoked:
             raise Refusal("key_disabled")
         if key.workspace.suspended:
             raise Refusal("workspace_suspended")
+        return key
+
+    def _declares(self) -> bool:
+        door = self.door
+        return door is not None and door.slug == declared.SLUG and door.path == "/" and self.request.method == b"POST"
+
+    def _declare(self, key: Key) -> None:
+        """Record a call that was made elsewhere; the answer is sent when its line is written."""
+        assert self.door is not None
+        record, answer = declared.declare(key, self.request.body, self.door.tags, self.gateway.catalogue)
+        try:
+            self.gateway.spool.append(encode(record))
+        except (SpoolFull, OSError) as error:
+            raise Refusal("budget_unavailable", NO_SPOOL) from error
+        self.gateway.when_written(lambda: self.client.respond(200, JSON, answer))
+
+    def _call(self, key: Key) -> Call:
+        door = self.door
+        assert door is not None
         credential, route = self._route(door, key)
         call = Call(
             key=key,

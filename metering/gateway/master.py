@@ -68,12 +68,19 @@ class Master:
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
+            self._leave_to_others(slot)
             worker.run(self.listeners[slot], self.configuration, lambda: os.write(self.leave, bytes([slot])))
             status = 0
         except BaseException:
             logger.exception("A gateway process ended by an error")
         finally:
             os._exit(status)
+
+    def _leave_to_others(self, slot: int) -> None:
+        """Close the sockets of the other workers: they would outlive the master here, and nobody would accept."""
+        for other, listener in enumerate(self.listeners):
+            if other != slot:
+                listener.close()
 
     def _succeed(self, slot: int) -> None:
         if not self.stopping:

@@ -1,0 +1,177 @@
+"""`POST /proxy/usage`: a call that was made elsewhere, told to the ledger by whoever made it. Sans I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import uuid_utils
+
+from billing.catalogue import charge_reading
+from billing.money import InvalidAmount, plain_text, to_nano, usd_text
+from metering import providers
+from metering.errors import Refusal
+from metering.tags import parse_tags
+from metering.usage import LARGEST_COUNT, Reading, Usage
+
+if TYPE_CHECKING:
+    from billing.catalogue import Catalogue
+    from billing.pricing import Charge
+    from metering.gateway.accounts import Key
+    from metering.tags import Tags
+
+SLUG = "usage"
+FIELDS = frozenset({"model", "input_tokens", "output_tokens", "cost_usd", "source", "event_id", "tags"})
+LONGEST = {"model": 256, "source": 64, "event_id": 128}
+OURS = frozenset({"proxy", "adjustment"})
+LARGEST_COST = 10**18
+"""Nano-USD: a billion dollars for one call is a mistake."""
+
+
+def declare(
+    key: Key, body: bytes | bytearray, header: bytes | None, catalogue: Catalogue
+) -> tuple[dict[str, Any], bytes]:
+    """The event's record and the answer; raises Refusal `invalid_request` or `invalid_tags`."""
+    document = _document(body)
+    tags = parse_tags(orjson.dumps(document["tags"]) if "tags" in document else header)
+    at = time.time_ns() // 1000
+    usage = Usage(input_tokens=_count(document, "input_tokens"), output_tokens=_count(document, "output_tokens"))
+    provider, model = _provider(_text(document, "model", required=True), catalogue, at)
+    record = _facts(key, tags, at) | {
+        "id": _identifier(key, _text(document, "event_id")),
+        "provider": provider,
+        "model": model,
+        "requested_model": model,
+        "usage": usage.counts(),
+        "source": _source(document),
+        **_money(document, provider, model, usage, catalogue, at),
+    }
+    cost = record["cost"]
+    answer = {
+        "event_id": record["id"],
+        "client": record["client"],
+        "model": model,
+        "cost_usd": None if cost is None else usd_text(cost),
+    }
+    return record, orjson.dumps(answer)
+
+
+def _document(body: bytes | bytearray) -> dict[str, Any]:
+    try:
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Refusal("invalid_request", "The body is not valid JSON.") from error
+    if not isinstance(document, dict):
+        raise Refusal("invalid_request", "The body must be a JSON object.")
+    if unknown := sorted(document.keys() - FIELDS):
+        raise Refusal("invalid_request", f"Unknown field {unknown[0]!r}: the fields are {', '.join(sorted(FIELDS))}.")
+    return document
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _text(document: dict[str, Any], name: str, *, required: bool = False) -> str:
+    value = document.get(name, "")
+    if not isinstance(value, str) or len(value) > LONGEST[name] or not value.isprintable() or (required and not value):
+        raise Refusal("invalid_request", f"`{name}` must be a text of 1 to {LONGEST[name]} characters.")
+    return value
+
+
+def _count(document: dict[str, Any], name: str) -> int:
+    value = document.get(name)
+    if type(value) is not int or not 0 <= value <= LARGEST_COUNT:
+        raise Refusal("invalid_request", f"`{name}` must be a whole number from 0 to {LARGEST_COUNT}.")
+    return value
+
+
+def _source(document: dict[str, Any]) -> str:
+    source = _text(document, "source") or "api"
+    if source in OURS:
+        raise Refusal("invalid_request", f"`source` cannot be {source!r}: name the program that made the call.")
+    return source
+
+
+def _identifier(key: Key, event_id: str) -> str:
+    """The event's id: the caller's, so that the same call told twice is one event; else a fresh one."""
+    if not event_id:
+        return str(uuid_utils.uuid7())
+    try:
+        return str(uuid.UUID(event_id))
+    except ValueError:
+        return str(uuid.uuid5(uuid.UUID(key.workspace.id), event_id))
+
+
+def _provider(model: str, catalogue: Catalogue, at: int) -> tuple[str, str]:
+    """The provider's slug and its model: as `openai/gpt-4.1` says, else the first whose price list has the model."""
+    slug, slash, rest = model.partition("/")
+    if slash and rest and (named := providers.find(slug)) is not None:
+        return named.slug, rest
+    for provider in providers.PROVIDERS.values():
+        if provider.catalogue and catalogue.rate_card(provider.catalogue, model, _moment(at)) is not None:
+            return provider.slug, model
+    return "other", model
+
+
+def _money(
+    document: dict[str, Any], provider: str, model: str, usage: Usage, catalogue: Catalogue, at: int
+) -> dict[str, Any]:
+    if "cost_usd" in document:
+        return _priced(_cost(document["cost_usd"]), "declared", None)
+    known = providers.find(provider)
+    charge = charge_reading(catalogue, known.catalogue, Reading(usage), model, _moment(at)) if known else None
+    return _priced(charge.cost, charge.source, charge) if charge else _priced(None, "", None)
+
+
+def _priced(cost: int | None, source: str, charge: Charge | None) -> dict[str, Any]:
+    lines = charge.lines if charge else ()
+    return {
+        "cost": cost,
+        "cost_source": source,
+        "price_version": charge.version if charge else "",
+        "lines": [[line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in lines],
+        "provider_cost": None,
+    }
+
+
+def _cost(value: Any) -> int:
+    try:
+        cost = to_nano(Decimal(value)) if type(value) in (int, str, Decimal) else -1
+    except (ArithmeticError, InvalidAmount):
+        cost = -1
+    if not 0 <= cost <= LARGEST_COST:
+        raise Refusal("invalid_request", '`cost_usd` must be an amount of US dollars, such as 0.0042 or "0.0042".')
+    return cost
+
+
+def _moment(at: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at / 1e6, dt.UTC)
+
+
+def _facts(key: Key, tags: Tags, at: int) -> dict[str, Any]:
+    return {
+        "kind": "result",
+        "at": at,
+        "workspace": key.workspace.id,
+        "day": key.workspace.day(at / 1e6),
+        "client": tags.client if key.client is None else key.client,
+        "key": key.id,
+        "key_name": key.name,
+        "credential": None,
+        "endpoint": SLUG,
+        "stream": False,
+        "tags": tags.values,
+        "test": False,
+        "status": "ok",
+        "http_status": 200,
+        "estimated": False,
+        "latency_ms": 0,
+        "first_byte_ms": None,
+        "flags": [],
+    }
