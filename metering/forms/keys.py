@@ -53,7 +53,7 @@ class KeyForm(forms.Form):
         clients, credentials = self.fields["client"], self.fields["credential"]
         assert isinstance(clients, forms.ModelChoiceField)
         assert isinstance(credentials, forms.ModelChoiceField)
-        usable = Client.objects.filter(workspace=workspace, archived_at=None).exclude(confirmed_at=None)
+        usable = workspace.clients.filter(archived_at=None).exclude(confirmed_at=None)
         clients.queryset = usable.order_by("name", "id")
         credentials.queryset = in_use(workspace)
 

@@ -83,7 +83,7 @@ def key_rename(request: WorkspaceRequest, key: UUID) -> HttpResponse:
 @workspace_view(Role.MEMBER)
 def key_revoke(request: WorkspaceRequest, key: UUID) -> HttpResponse:
     """Ask, then end a key for good."""
-    row = get_object_or_404(ApiKey.objects.select_related("client"), workspace=request.workspace, pk=key)
+    row = get_object_or_404(request.workspace.api_keys.select_related("client"), pk=key)
     if request.method == "POST":
         revoke_key(key=row, actor=request.user)
         messages.success(request, f"{row.name} is revoked. Calls with it are refused from now on.")

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from tokonomics import mail, members
 from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.forms.members import InvitationForm, RoleForm, givable
-from tokonomics.models import Invitation, Membership, Role
+from tokonomics.models import Invitation, Role
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,7 +57,7 @@ def _invite(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
 @workspace_view(Role.ADMIN)
 def member_role(request: WorkspaceRequest, membership: UUID) -> HttpResponse:
     """Give a member another role."""
-    row = get_object_or_404(Membership.objects.select_related("user"), workspace=request.workspace, pk=membership)
+    row = get_object_or_404(request.workspace.memberships.select_related("user"), pk=membership)
     form = RoleForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose one of the four roles.")
@@ -77,7 +77,7 @@ def member_role(request: WorkspaceRequest, membership: UUID) -> HttpResponse:
 @workspace_view(Role.VIEWER)
 def member_remove(request: WorkspaceRequest, membership: UUID) -> HttpResponse:
     """Ask, then end a membership: an admin that of anybody, others their own."""
-    row = get_object_or_404(Membership.objects.select_related("user"), workspace=request.workspace, pk=membership)
+    row = get_object_or_404(request.workspace.memberships.select_related("user"), pk=membership)
     if row.user_id != request.user.pk and not reaches(request.role, Role.ADMIN):
         raise PermissionDenied
     problem = ""
