@@ -37,8 +37,8 @@ __all__ = [
 
 START_SECONDS = 120
 STOP_SECONDS = 60
-_started: list[subprocess.Popen[bytes]] = []
-"""What this process has started, kept since an engine may live on for other users when its starter leaves."""
+_started: dict[Path, list[subprocess.Popen[bytes]]] = {}
+"""What this process has started, by its lock; kept since an engine may live on for others when its starter leaves."""
 
 
 class Engine(Protocol):
@@ -122,7 +122,6 @@ def shared(used: Sequence[Engine]) -> Iterator[None]:
             for engine in used:
                 _stop(engine)
             os.close(last)
-        _started[:] = [process for process in _started if process.poll() is None]
 
 
 def _start(engine: Engine) -> None:
@@ -136,7 +135,7 @@ def _start(engine: Engine) -> None:
             raise EngineFailed(f"{engine.name} did not answer within {START_SECONDS} seconds; see {log}.")
         if (process is None or process.poll() == 0) and not running(engine):
             process = _launch(engine, log)
-            _started.append(process)
+            _started.setdefault(lock_of(engine), []).append(process)
         time.sleep(0.05)
 
 
@@ -163,6 +162,8 @@ def _stop(engine: Engine) -> None:
                 os.kill(pid, signal.SIGKILL if late else engine.stop_signal)
             asked = pid
         time.sleep(0.05)
+    for ours in _started.pop(lock_of(engine), []):
+        ours.wait()
 
 
 def _tail(log: Path) -> str:
