@@ -1,0 +1,110 @@
+"""Processes of the gateway on one port, from their fork to their end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from metering.gateway.gateway import Times
+from metering.gateway.master import Master
+from metering.gateway.server import Limits
+from metering.gateway.worker import Configuration
+from tests.metering.gateway.conftest import KEYRING, eventually
+
+WORKERS = 3
+
+
+def serve(port: int, spool: str) -> None:
+    """Run a gateway whose database is away."""
+    configuration = Configuration(
+        database={"host": "127.0.0.1", "port": 1},
+        keyring=KEYRING,
+        spool_directory=Path(spool),
+        spool_max_bytes=2**20,
+        spool_sync=False,
+        site_socket="",
+        limits=Limits(),
+        times=Times(),
+        connect_seconds=1,
+        shutdown_seconds=30,
+        allow_private=True,
+        trust_forwarded=False,
+    )
+    Master("127.0.0.1", port, WORKERS, configuration).run()
+
+
+@pytest.fixture
+def port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def master(port: int, tmp_path: Path) -> Iterator[psutil.Process]:
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, str(tmp_path)))
+    process.start()
+    assert process.pid
+    found = psutil.Process(process.pid)
+    workers = eventually(lambda: serving(found, port), 30)
+    yield found
+    process.terminate()
+    process.join(30)
+    for worker in workers:
+        psutil.wait_procs([worker], 30)
+
+
+def serving(master: psutil.Process, port: int) -> list[psutil.Process]:
+    """The master's workers, once all of them take connections."""
+    workers = master.children()
+    return workers if len(workers) == WORKERS and all(listening(worker, port) for worker in workers) else []
+
+
+def listening(process: psutil.Process, port: int) -> int:
+    """How many sockets on which a process could accept connections it holds."""
+    found = process.net_connections("tcp")
+    return sum(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+
+
+def status(port: int) -> int:
+    """What /healthz answers a new connection."""
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        return int(client.recv(100).split()[1])
+
+
+def test_the_dead_masters_port_is_free_while_its_workers_end_their_calls(master: psutil.Process, port: int) -> None:
+    """A listening socket that nobody accepts on would swallow the next master's calls."""
+    workers = master.children()
+    waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    for connection in waiting:
+        connection.sendall(b"POST /proxy/sandbox/v1/models HTTP/1.1\r\nhost: gateway\r\ncontent-length: 1\r\n\r\n")
+    eventually(lambda: sum(len(worker.net_connections("tcp")) for worker in workers) >= WORKERS + 20)
+    master.kill()
+    eventually(lambda: not any(listening(worker, port) for worker in workers))
+    assert all(worker.is_running() for worker in workers)
+    with pytest.raises(ConnectionRefusedError):
+        status(port)
+    for connection in waiting:
+        connection.close()
+
+
+def test_a_killed_worker_is_replaced_and_refuses_nobody(master: psutil.Process, port: int) -> None:
+    victim = master.children()[0]
+    victim.kill()
+    assert [status(port) for _ in range(20)] == [503] * 20  # the database is away, and that is what they say
+    eventually(lambda: len(set(serving(master, port)) - {victim}) == WORKERS)
+
+
+def test_workers_are_replaced_one_for_one_on_sighup(master: psutil.Process, port: int) -> None:
+    before = set(master.children())
+    os.kill(master.pid, signal.SIGHUP)
+    assert [status(port) for _ in range(20)] == [503] * 20
+    eventually(lambda: len(set(serving(master, port)) - before) == WORKERS, 30)
