@@ -22,6 +22,12 @@ def not_negative(name: str, *columns: str) -> CheckConstraint:
     return CheckConstraint(condition=Q(*((f"{column}__gte", 0) for column in columns)), name=name)
 
 
+def not_negative_unless_adjustment(name: str, *columns: str) -> CheckConstraint:
+    """As above, but an event that corrects another one may take away."""
+    kept = Q(*((f"{column}__gte", 0) for column in columns))
+    return CheckConstraint(condition=Q(source="adjustment") | kept, name=name)
+
+
 class UsageEvent(models.Model):
     """One call: what was asked of whom, what it used, what it cost and why. Appended, never changed."""
 
@@ -40,7 +46,7 @@ class UsageEvent(models.Model):
     endpoint = models.TextField()
     stream = models.BooleanField()
     test = models.BooleanField(help_text="A call to the sandbox: never on a statement.")
-    source = models.TextField(help_text="`proxy`, or what a caller of the usage endpoint names.")
+    source = models.TextField(help_text="proxy, adjustment, or what a caller of the usage endpoint named.")
     status = models.TextField(help_text="ok, aborted, provider_error or not_dispatched.")
     http_status = models.SmallIntegerField()
     estimated = models.BooleanField()
@@ -52,7 +58,7 @@ class UsageEvent(models.Model):
     reasoning_tokens = models.BigIntegerField()
     usage = models.JSONField(help_text="Every non-zero canonical count (metering.usage.Usage).")
     cost = models.BigIntegerField(null=True, help_text="Nano-USD; null: unpriced.")
-    cost_source = models.TextField(help_text="catalogue, provider, free, sandbox; empty: unpriced.")
+    cost_source = models.TextField(help_text="catalogue, provider, declared, free, sandbox; empty: unpriced.")
     price_version = models.TextField()
     lines = models.JSONField(help_text="[[unit, count, unit price USD, amount USD], …] that make the cost.")
     provider_cost = models.BigIntegerField(null=True, help_text="Nano-USD as the provider reported it.")
@@ -64,8 +70,8 @@ class UsageEvent(models.Model):
     class Meta:
         db_table = "usage_event"
         constraints: ClassVar = [
-            not_negative("usage_event_money", "cost", "provider_cost", "price"),
-            not_negative("usage_event_tokens", *TOKENS),
+            not_negative_unless_adjustment("usage_event_money", "cost", "provider_cost", "price"),
+            not_negative_unless_adjustment("usage_event_tokens", *TOKENS),
             CheckConstraint(condition=Q(status__in=STATUSES), name="usage_event_status"),
         ]
 
@@ -90,9 +96,7 @@ class Tally(models.Model):
 
     class Meta:
         abstract = True
-        constraints: ClassVar = [
-            not_negative("%(class)s_sums", "calls", "errors", "unpriced", "estimated", *TOKENS, "cost")
-        ]
+        constraints: ClassVar = [not_negative("%(class)s_sums", "calls", "errors", "unpriced", "estimated")]
 
 
 class DailyUsage(Tally):

@@ -20,9 +20,11 @@ from typing import Any, TypeVar
 import psycopg
 
 from metering.recording.batch import Batch
+from metering.recording.reaper import Reaper
 from metering.recording.rejects import Rejects
 from metering.recording.tail import BATCH_LINES, Tail
 from metering.recording.writing import Ledger, Stale
+from metering.spooling import processes
 from tokonomics.embedded import locks
 
 LOCK = "recorder.lock"
@@ -48,6 +50,7 @@ class Recorder:
         self.parameters = parameters
         self.stopping = threading.Event()
         self.rejects = Rejects()
+        self.reaper = Reaper()
         self.lines = BATCH_LINES
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._work: tuple[Tail, Ledger] | None = None
@@ -84,7 +87,15 @@ class Recorder:
             self._pending = (batch, self._thread.submit(ledger.record, batch))
         elif time.monotonic() > self._partitions_at:
             self._make_partitions(ledger)
+        elif self.reaper.due():
+            self._reap(ledger)
         return bool(batch)
+
+    def _reap(self, ledger: Ledger) -> None:
+        """End the calls of machines that are gone."""
+        batch = self._ask(self.reaper.look, ledger.connection, set(processes(self.directory)))
+        if batch:
+            self._ask(ledger.record, batch)
 
     def finish(self, seconds: float) -> None:
         """Record what there is now, for at most so long, and hang up."""

@@ -81,7 +81,9 @@ class Migration(migrations.Migration):
                         ("test", models.BooleanField(help_text="A call to the sandbox: never on a statement.")),
                         (
                             "source",
-                            models.TextField(help_text="`proxy`, or what a caller of the usage endpoint names."),
+                            models.TextField(
+                                help_text="proxy, adjustment, or what a caller of the usage endpoint named."
+                            ),
                         ),
                         ("status", models.TextField(help_text="ok, aborted, provider_error or not_dispatched.")),
                         ("http_status", models.SmallIntegerField()),
@@ -96,7 +98,9 @@ class Migration(migrations.Migration):
                         ("cost", models.BigIntegerField(help_text="Nano-USD; null: unpriced.", null=True)),
                         (
                             "cost_source",
-                            models.TextField(help_text="catalogue, provider, free, sandbox; empty: unpriced."),
+                            models.TextField(
+                                help_text="catalogue, provider, declared, free, sandbox; empty: unpriced."
+                            ),
                         ),
                         ("price_version", models.TextField()),
                         (

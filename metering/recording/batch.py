@@ -57,7 +57,12 @@ class Batch:
         for result in self.results:
             key = (result["workspace"], result["client"])
             result["client"] = names.get(key, result["client"])
-        self.rows = [row(result) for result in self.results]
+        self.replace(self.results)
+
+    def replace(self, results: list[dict[str, Any]]) -> None:
+        """Hold these results instead."""
+        self.results = results
+        self.rows = [row(result) for result in results]
         self._count_again()
 
     def keep(self, ids: set[str]) -> None:

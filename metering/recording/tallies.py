@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from metering.recording.late import ADJUSTMENT
 from metering.recording.rows import moment, text
 
 SUMS = (
@@ -53,14 +54,15 @@ class Tallies:
 
 
 def _parts(result: dict[str, Any]) -> Parts:
-    """The SUMS of one result, then its instant."""
+    """The SUMS of one result, then its instant. An adjustment is no call: it only moves tokens and cost."""
     count = result["usage"].get
     cost = result["cost"]
+    call = result["source"] != ADJUSTMENT
     return (
-        1,
-        result["status"] == "provider_error",
-        cost is None,
-        result["estimated"],
+        call,
+        call and result["status"] == "provider_error",
+        call and cost is None,
+        call and result["estimated"],
         count("input_tokens", 0),
         count("cache_read_tokens", 0),
         count("cache_write_tokens", 0),

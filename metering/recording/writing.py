@@ -12,9 +12,12 @@ import psycopg
 
 from metering.partitions import ahead, make_partitions
 from metering.recording.batch import Batch
+from metering.recording.late import adjustments
 from metering.recording.names import Names
-from metering.recording.rows import COLUMNS, moment
+from metering.recording.rows import COLUMNS, moment, row
+from metering.recording.settlement import settle, share_workspaces
 from metering.recording.tallies import SUMS, TagKey, lines
+from metering.recording.told import drop_told_before
 
 CHANNEL = "tokonomics_recorded"
 """Notified with the id of each workspace that got something new."""
@@ -116,11 +119,14 @@ class Ledger:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             self._advance(cursor, batch.moves)
             beyond = self.names.admit(cursor, batch)
+            share_workspaces(cursor, batch)
+            drop_told_before(cursor, batch)
             if batch.results:
                 self._insert(cursor, batch, beyond)
             if batch.refusals:
                 keys = sorted(batch.refusals)
                 cursor.execute(REFUSALS, [*map(list, zip(*keys, strict=True)), [batch.refusals[key] for key in keys]])
+            settle(cursor, batch)
             workspaces = {key[0] for key in (*batch.tallies.usage, *batch.refusals)}
             cursor.execute(
                 "SELECT pg_notify(%s, workspace) FROM unnest(%s::text[]) workspace", [CHANNEL, list(workspaces)]
@@ -145,13 +151,25 @@ class Ledger:
             with self.connection.transaction():
                 _copy(cursor, "usage_event", COLUMNS, rows)
         except psycopg.errors.UniqueViolation:
-            _copy(cursor, "arrived", COLUMNS, rows)
-            batch.keep({identifier for (identifier,) in cursor.execute(INSERT_NEW)})
+            self._insert_new(cursor, batch, rows)
         batch.tallies.fold(beyond)
         for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
             columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
             _copy(cursor, f"more_{table}", columns, lines(tally))
             cursor.execute(UPSERTS[table])
+
+    def _insert_new(self, cursor: psycopg.Cursor[Any], batch: Batch, rows: str) -> None:
+        """Insert what is not there yet, and correct the estimates that stand in the place of an exact result."""
+        results = batch.results
+        _copy(cursor, "arrived", COLUMNS, rows)
+        inserted = {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
+        late = adjustments(cursor, [result for result in results if result["id"] not in inserted])
+        if late:
+            cursor.execute("TRUNCATE arrived")
+            _copy(cursor, "arrived", COLUMNS, "".join(map(row, late)))
+            inserted |= {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
+            batch.results = [*results, *late]
+        batch.keep(inserted)
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, columns: str, rows: str) -> None:
