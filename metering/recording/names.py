@@ -38,8 +38,8 @@ WHERE workspace_id = ANY(%s::uuid[]) AND confirmed_at IS NULL AND slug <> %s
 GROUP BY workspace_id
 """
 MAKE_CLIENTS = """
-INSERT INTO metering_client (id, workspace_id, slug, name, created_at)
-SELECT new.id, workspace.id, new.slug, new.slug, now()
+INSERT INTO metering_client (id, workspace_id, slug, name, timezone, created_at)
+SELECT new.id, workspace.id, new.slug, new.slug, '', now()
 FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS new (id, workspace_id, slug)
 JOIN tokonomics_workspace workspace ON workspace.id = new.workspace_id
 ON CONFLICT DO NOTHING
