@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from metering.gateway.upstream import Origin, Pool
 
 TICK_SECONDS = 0.5
+FRESH_SECONDS = 2
+"""How long a process that drains waits for the first request of a connection that it has accepted."""
 HEALTHY = b'{"status":"ok"}\n'
 
 logger = logging.getLogger(__name__)
@@ -172,10 +174,15 @@ class Gateway:
     # the end
 
     async def drain(self, seconds: float) -> None:
-        """Let running calls end, for at most `seconds`; idle connections are closed at once."""
+        """Let running calls end, for at most `seconds`; connections between two requests are closed at once.
+
+        A new connection's first request may be on its way: its client could not know that this process ends.
+        """
         self.draining = True
         for connection in list(self.connections):
-            if not connection.busy and connection.request is None:
+            if connection.fresh:
+                connection.deadline = min(connection.deadline, self.time() + FRESH_SECONDS)
+            elif not connection.busy and connection.request is None:
                 connection.close()
         until = self.time() + seconds
         while (self.connections or self.exchanges) and self.time() < until:  # noqa: ASYNC110 -- two sets, one look

@@ -96,6 +96,7 @@ class Downstream(asyncio.Protocol):
         "deadline",
         "exchange",
         "framed",
+        "fresh",
         "handler",
         "head_bytes",
         "lingering",
@@ -118,6 +119,7 @@ class Downstream(asyncio.Protocol):
         self.busy = False
         self.chunked = False
         self.framed = False
+        self.fresh = True
         self.closing = False
         self.lingering = False
         self.head_bytes = 0
@@ -171,6 +173,7 @@ class Downstream(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.request = Request(peer=self.peer)
+        self.fresh = False
 
     def on_url(self, url: bytes) -> None:
         assert self.request is not None

@@ -139,6 +139,21 @@ def test_running_stream_survives_the_end(gateway: Running, provider: Provider) -
     assert gateway.records("result")[0]["status"] == "ok"
 
 
+def test_the_first_request_of_a_new_connection_is_answered_at_the_end(gateway: Running) -> None:
+    probe = b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n"
+    late, idle, silent = (socket.create_connection(("127.0.0.1", gateway.port), timeout=10) for _ in range(3))
+    with late, idle, silent:
+        idle.sendall(probe)
+        idle.recv(1000)
+        gateway.wait(lambda: len(gateway.gateway.connections) == 3)
+        drained = asyncio.run_coroutine_threadsafe(gateway.gateway.drain(10), gateway.loop)
+        assert idle.recv(1000) == b""
+        late.sendall(probe)
+        assert b"connection: close" in late.recv(1000)
+        assert silent.recv(1000) == b""  # nothing came, so it is let go
+        drained.result(10)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
     """The site, on a Unix socket: tells what it was asked."""
