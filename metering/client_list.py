@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count, Q
+from django.db.models.functions import Lower
 
 from metering.models import Client
 from metering.periods import Period
@@ -42,7 +43,7 @@ def client_list(workspace_id: UUID, period: Period, text: str = "") -> Listed:
     if text:
         found = found.filter(Q(name__icontains=text) | Q(slug__icontains=text))
     bound = Count("api_keys", filter=Q(api_keys__revoked_at=None))
-    shown = list(found.annotate(bound=bound).order_by("name", "slug")[:LONGEST])
+    shown = list(found.annotate(bound=bound).order_by(Lower("name"), "slug")[:LONGEST])
     spent = daily(workspace_id, period).filter(client__in=[client.slug for client in shown])
     sums = {row["client"]: total for row, total in grouped(spent, "client")}
     rows = [

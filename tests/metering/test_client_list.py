@@ -16,8 +16,8 @@ MONTH = preset("month", date(2026, 6, 23))
 
 
 def test_a_client_with_its_cost_and_keys(workspace: Workspace, stranger: Workspace) -> None:
-    acme = ClientFactory.create(workspace=workspace, slug="acme-corp", name="Acme Corp")
-    ClientFactory.create(workspace=workspace, slug="zeta", name="zeta", confirmed_at=None)
+    acme = ClientFactory.create(workspace=workspace, slug="acme-corp", name="acme Corp")
+    ClientFactory.create(workspace=workspace, slug="zeta", name="Zeta", confirmed_at=None)
     ClientFactory.create(workspace=workspace, archived_at=timezone.now())
     ClientFactory.create(workspace=stranger, slug="acme-corp")
     ApiKeyFactory.create(workspace=workspace, client=acme)
@@ -25,7 +25,7 @@ def test_a_client_with_its_cost_and_keys(workspace: Workspace, stranger: Workspa
     record(event(workspace, cost=5), event(workspace, cost=6), event(stranger, cost=7))
     listed = client_list.client_list(workspace.id, MONTH)
     rows = [(row.slug, row.name, row.confirmed, row.keys, row.sums.calls, row.sums.cost) for row in listed.rows]
-    assert rows == [("acme-corp", "Acme Corp", True, 1, 2, 11), ("zeta", "zeta", False, 0, 0, 0)]
+    assert rows == [("acme-corp", "acme Corp", True, 1, 2, 11), ("zeta", "Zeta", False, 0, 0, 0)]
     assert listed.count == 2
 
 

@@ -28,8 +28,8 @@ def test_the_clients_of_the_month(as_bob: Client, url: str, workspace: Workspace
     record(event(workspace, cost=10**9), event(workspace, cost=None), event(stranger, cost=10**12))
     response = as_bob.get(url)
     text = words(response)
-    assert "Acme Corp acme-corp, 2 calls, 1 key acme-corp $1.00 + 1 unpriced 2,400 2 1" in text
-    assert "zeta unconfirmed zeta, 0 calls, 0 keys zeta $0.00 0 0 0" in text
+    assert "Acme Corp acme-corp, 2 calls, 1 key, 1 unpriced acme-corp $1.00 2,400 2 1 1" in text
+    assert "zeta unconfirmed zeta, 0 calls, 0 keys zeta $0.00 0 0 0 0" in text
     assert "Secret" not in text
     assert f'href="/w/{workspace.id}/events/?client=acme-corp"' in response.content.decode()
 
