@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import psutil
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from psycopg import sql
 
 from tokonomics import embedded
 
@@ -16,9 +20,21 @@ pytest_plugins = ["tests.people"]
 @pytest.fixture(scope="session")
 def engines() -> Iterator[None]:
     """PostgreSQL while any process of this test run needs it; each process has a database of its own in it."""
-    chosen = [embedded.Postgres(settings.DATA_DIR, durable=False)] if settings.EMBEDDED_DATABASE else []
-    with embedded.engines(chosen):
+    if not settings.EMBEDDED_DATABASE:
         yield
+        return
+    postgres = embedded.Postgres(settings.DATA_DIR, durable=False)
+    with embedded.engines([postgres]):
+        _drop_leftovers(str(postgres.sockets))
+        yield
+
+
+def _drop_leftovers(host: str) -> None:
+    """Drop the test databases of runs whose first process is gone."""
+    with psycopg.connect(host=host, user="tokonomics", dbname="postgres", autocommit=True) as connection:
+        for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_[0-9]+'").fetchall():
+            if not psutil.pid_exists(int(re.findall(r"\d+", name)[0])):
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

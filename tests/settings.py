@@ -11,7 +11,12 @@ for name in ("PORT", "PUBLIC_URL", "EMAIL_URL", "SPOOL_DIR", "SITE_SOCKET", "TOK
     os.environ.pop(name, None)
 
 from tokonomics.settings import *  # noqa: E402, F403 - after the environment that they read
-from tokonomics.settings import PASSWORD_HASHERS, STATIC_ROOT, STORAGES  # noqa: E402
+from tokonomics.settings import DATABASES, EMBEDDED_DATABASE, PASSWORD_HASHERS, STATIC_ROOT, STORAGES  # noqa: E402
+
+RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+"""The process that this test run began with. Runs beside each other share the embedded server, not its databases."""
+if EMBEDDED_DATABASE:
+    DATABASES["default"]["TEST"] = {"NAME": f"test_{RUN}"}
 
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -38,7 +38,7 @@ __all__ = [
 START_SECONDS = 120
 STOP_SECONDS = 60
 _started: dict[Path, list[subprocess.Popen[bytes]]] = {}
-"""What this process has started, by its lock; kept since an engine may live on for others when its starter leaves."""
+"""What this process has started, by its lock."""
 
 
 class Engine(Protocol):
@@ -122,6 +122,8 @@ def shared(used: Sequence[Engine]) -> Iterator[None]:
             for engine in used:
                 _stop(engine)
             os.close(last)
+        else:
+            _leave(used)
 
 
 def _start(engine: Engine) -> None:
@@ -164,6 +166,13 @@ def _stop(engine: Engine) -> None:
         time.sleep(0.05)
     for ours in _started.pop(lock_of(engine), []):
         ours.wait()
+
+
+def _leave(used: Sequence[Engine]) -> None:
+    """Forget what was started here and now serves others; nobody is going to wait for its end."""
+    for engine in used:
+        for ours in _started.pop(lock_of(engine), []):
+            ours.returncode = ours.poll() or 0
 
 
 def _tail(log: Path) -> str:
