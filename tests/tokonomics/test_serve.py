@@ -147,3 +147,13 @@ def test_a_database_url_that_is_none_is_said_in_one_line(tmp_path: Path, url: st
         assert running.process.wait(60) == 1
     (line,) = running.log.read_text().splitlines()
     assert line.startswith("DATABASE_URL ")
+
+
+def test_a_single_command_has_the_engines_for_its_time(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in UNSET}
+    own = {"DATA_DIR": str(tmp_path / "data"), "DJANGO_SETTINGS_MODULE": "tokonomics.settings"}
+    question = "from django.db import connection; print(connection.ensure_connection())"
+    words = [sys.executable, "manage.py", "shell", "--no-imports", "-c", question]
+    done = subprocess.run(words, cwd=ROOT, env=kept | own, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+    assert not embedded.running(Postgres(tmp_path / "data"))
