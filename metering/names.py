@@ -19,7 +19,7 @@ ELDEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A client as a page shows it; `css` is its colour's class, `confirmed` False for a name that only calls have used."""
+    """A client as a page shows it. `css` is its colour's class; `confirmed` is False where only calls use the name."""
 
     slug: str
     label: str
