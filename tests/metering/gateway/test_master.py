@@ -57,8 +57,7 @@ def master(port: int, tmp_path: Path) -> Iterator[psutil.Process]:
     yield found
     process.terminate()
     process.join(30)
-    for worker in workers:
-        psutil.wait_procs([worker], 30)
+    psutil.wait_procs(workers, 30)
 
 
 def serving(master: psutil.Process, port: int) -> list[psutil.Process]:
