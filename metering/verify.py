@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from metering.recording.late import ADJUSTMENT
 from metering.recording.names import LIMIT
 from metering.recording.tallies import OTHER, SUMS
 
@@ -17,11 +18,14 @@ COLUMNS = (*SUMS, "last_call_at")
 TAG_KEY = ("workspace_id", "day", "tag_key", "tag_value")
 USAGE_KEY = ("workspace_id", "day", "client", "provider", "model", "key_id")
 
-COUNTED = """
-    count(*) AS calls,
-    count(*) FILTER (WHERE status = 'provider_error') AS errors,
-    count(*) FILTER (WHERE cost IS NULL) AS unpriced,
-    count(*) FILTER (WHERE estimated) AS estimated,
+CALL = f"source <> '{ADJUSTMENT}'"
+"""An adjustment only moves tokens and cost."""
+
+COUNTED = f"""
+    count(*) FILTER (WHERE {CALL}) AS calls,
+    count(*) FILTER (WHERE {CALL} AND status = 'provider_error') AS errors,
+    count(*) FILTER (WHERE {CALL} AND cost IS NULL) AS unpriced,
+    count(*) FILTER (WHERE {CALL} AND estimated) AS estimated,
     sum(input_tokens) AS input_tokens,
     sum(cache_read_tokens) AS cache_read_tokens,
     sum(cache_write_tokens) AS cache_write_tokens,
@@ -65,6 +69,12 @@ class Difference:
     table: str
     key: Mapping[str, Any]
     columns: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def workspace_id(self) -> UUID:
+        """Whose row it is."""
+        found: UUID = self.key["workspace_id"]
+        return found
 
     def __str__(self) -> str:
         place = ", ".join(f"{name} {str(value) or '(none)'}" for name, value in self.key.items())
