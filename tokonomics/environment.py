@@ -71,9 +71,9 @@ def envsecret(name: str) -> str:
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The text kept in a file; made on first use, readable by its owner alone, the same for all who race to make it."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return path.read_text(encoding="utf-8").strip()
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return path.read_text(encoding="utf-8").strip()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
             draft.write(make() + "\n")
@@ -81,7 +81,7 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
             os.link(draft.name, path)
         os.unlink(draft.name)
     except OSError as error:
-        raise InvalidSetting(f"DATA_DIR is not writable ({error}): set DATA_DIR to a folder that is.") from error
+        raise InvalidSetting(f"DATA_DIR cannot be used ({error}): set DATA_DIR to a folder of yours.") from error
     return path.read_text(encoding="utf-8").strip()
 
 

@@ -64,7 +64,7 @@ class Postgres:
     def prepare(self) -> None:
         """Make the cluster on first use and clear what a crash left; raises EngineFailed."""
         self.sockets.mkdir(mode=0o700, exist_ok=True)
-        _give(self.sockets)
+        self._give(self.sockets)
         if not self.data.exists():
             self._initialise()
         found = (self.data / "PG_VERSION").read_text().strip()
@@ -80,7 +80,7 @@ class Postgres:
         chosen = {**SETTINGS, **({} if self.durable else CARELESS)}
         flags = [f"--{name}={value}" for name, value in chosen.items()]
         return [
-            *_as_its_user(self.data_dir),
+            *self._as_its_user(),
             _binary("postgres"),
             "-D",
             str(self.data),
@@ -104,10 +104,10 @@ class Postgres:
         draft = self.data.with_suffix(".new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        _give(draft)
+        self._give(draft)
         flags = [f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
         provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
-        command = [*_as_its_user(self.data_dir), _binary("initdb"), "-D", str(draft), *flags, *provider]
+        command = [*self._as_its_user(), _binary("initdb"), "-D", str(draft), *flags, *provider]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise EngineFailed(f"PostgreSQL could not make its data folder in {draft}:\n{done.stderr.strip()}")
@@ -121,6 +121,48 @@ class Postgres:
         pid = int(file.read_text().split("\n", 1)[0] or "0")
         if psutil.pid_exists(pid) and "postgres" not in psutil.Process(pid).name():
             file.unlink()
+
+    def _owner(self) -> tuple[int, int] | None:
+        """User and group that it runs as: PostgreSQL refuses root, so root hands it to `postgres` or else to `nobody`.
+
+        Data that is there already stays with its owner.
+        """
+        if os.geteuid() != 0:
+            return None
+        if self.data.exists() and self.data.stat().st_uid != 0:
+            return self.data.stat().st_uid, self.data.stat().st_gid
+        for name in ("postgres", "nobody"):
+            try:
+                user = pwd.getpwnam(name)
+            except KeyError:
+                continue
+            return user.pw_uid, user.pw_gid
+        raise EngineFailed("PostgreSQL refuses to run as root and there is no user `nobody`: run this as another user.")
+
+    def _give(self, folder: Path) -> None:
+        owner = self._owner()
+        if owner is not None:
+            os.chown(folder, *owner)
+
+    def _as_its_user(self) -> list[str]:
+        """The words before a command that make root run it as PostgreSQL's user.
+
+        Where that user cannot pass through to the binaries or the data, such as below /root, it keeps one right of
+        root's: to pass any folder. The alternative would be to open the folders above to everybody.
+        """
+        owner = self._owner()
+        if owner is None:
+            return []
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            raise EngineFailed(
+                "PostgreSQL refuses root and `setpriv` (util-linux) is missing: run this as another user."
+            )
+        words = [setpriv, f"--reuid={owner[0]}", f"--regid={owner[1]}", "--clear-groups"]
+        probe = ["sh", "-c", 'test -x "$1" && "$0" --version', _binary("postgres"), str(self.data_dir)]
+        if subprocess.run([*words, *probe], capture_output=True, check=False).returncode == 0:
+            return words
+        return [*words, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
 
 
 def _create_database(connection: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -139,42 +181,3 @@ def _binary(name: str) -> str:
     if path is None or not path.exists():
         raise EngineFailed(f"There is no embedded PostgreSQL {MAJOR} for this machine: set DATABASE_URL to a server.")
     return str(path)
-
-
-def _user() -> pwd.struct_passwd | None:
-    """Whom it runs as: PostgreSQL refuses root, so root hands it to `postgres` or, without one, to `nobody`."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise EngineFailed("PostgreSQL refuses to run as root and there is no user `nobody`: run this as another user.")
-
-
-def _give(folder: Path) -> None:
-    user = _user()
-    if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-
-
-def _as_its_user(data_dir: Path) -> list[str]:
-    """The words before a command that make root run it as PostgreSQL's user.
-
-    Where that user cannot pass through to the binaries or the data, such as below /root, it keeps one right of
-    root's: to pass any folder. The alternative would be to open the folders above to everybody.
-    """
-    user = _user()
-    if user is None:
-        return []
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise EngineFailed(
-            "PostgreSQL refuses to run as root and `setpriv` (util-linux) is missing: run as another user."
-        )
-    words = [setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    probe = ["sh", "-c", 'test -x "$1" && "$0" --version', _binary("postgres"), str(data_dir)]
-    if subprocess.run([*words, *probe], capture_output=True, check=False).returncode == 0:
-        return words
-    return [*words, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]

@@ -140,6 +140,18 @@ def test_root_needs_no_folder_opened_for_postgresql(tmp_path: Path) -> None:
     assert closed.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run on another user's data")
+def test_root_leaves_data_with_its_owner(postgres: Postgres) -> None:
+    with embedded.engines([postgres]):
+        owner = postgres.data.stat().st_uid
+    for folder, _, files in os.walk(postgres.data):
+        for entry in (folder, *(os.path.join(folder, file) for file in files)):
+            os.chown(entry, 12345, 12345)
+    with embedded.engines([postgres]):
+        assert query(postgres, "SELECT 1") == [(1,)]
+        assert psutil.Process(pid_of(postgres)).uids().effective == 12345 != owner
+
+
 def test_sockets_are_closed_to_other_users(postgres: Postgres, redis: Redis) -> None:
     with embedded.engines([postgres, redis]):
         assert postgres.sockets.stat().st_mode & 0o077 == 0
@@ -165,11 +177,14 @@ def test_a_data_dir_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         make_folders(tmp_path / "file" / "data")
 
 
-def test_a_folder_of_a_stranger_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_folders(tmp_path)
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+def test_a_folder_of_a_stranger_in_tmp_is_refused(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    make_folders(long)
+    (theirs := socket_directory(long)).rmdir()
+    theirs.symlink_to(tmp_path)
     with pytest.raises(EngineFailed, match="belongs to another user"):
-        make_folders(tmp_path)
+        make_folders(long)
+    theirs.unlink()
 
 
 def test_redis_keeps_what_it_was_given(redis: Redis) -> None:
