@@ -58,8 +58,8 @@ def test_a_partition_has_the_keys_and_checks_of_the_table(workspace: Workspace) 
     UsageEvent.objects.bulk_create([item])
     with pytest.raises(IntegrityError, match="duplicate key"), transaction.atomic():
         UsageEvent.objects.bulk_create([item])
-    found = rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'usage_event_2026_06' ORDER BY 1")
-    assert len(found) == 2
+    count = "SELECT count(*) FROM pg_indexes WHERE tablename = %s"
+    assert rows(count, ["usage_event_2026_06"]) == rows(count, ["usage_event"])
     for change in ({"cost": -1}, {"provider_cost": -1}, {"input_tokens": -1}, {"status": "maybe"}):
         with pytest.raises(IntegrityError, match="violates check constraint"), transaction.atomic():
             UsageEvent.objects.bulk_create([ledger.event(workspace, **change)])

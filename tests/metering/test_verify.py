@@ -16,7 +16,7 @@ from metering.snapshot import snapshot
 from metering.verify import Scope, differences
 from tests import ledger
 from tests.factories import WorkspaceFactory
-from tests.spooled import Process, intent, parameters, result
+from tests.spooled import Process, intent, leave, parameters, record, result
 from tokonomics.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,16 @@ def test_a_row_without_events_is_told(recorded: Workspace) -> None:
 def test_a_value_may_not_hide_in_other_while_there_is_room(recorded: Workspace) -> None:
     change("UPDATE daily_tag_usage SET tag_value = 'other' WHERE tag_key = 'project'")
     assert [item.key["tag_value"] for item in differences(Scope())] == ["chatbot", "other"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_adjustment_is_no_call_but_its_cost_counts(workspace: Workspace, tmp_path: Path) -> None:
+    called = intent(workspace)
+    leave(tmp_path, called)
+    record(tmp_path)
+    leave(tmp_path, result(called, cost=60_000, usage={"input_tokens": 200}))
+    record(tmp_path)
+    assert verify() == "Events and rollups agree: 1 calls, 0.00006 USD, 1 rows of daily usage.\n"
 
 
 def test_one_workspace_can_be_looked_at(recorded: Workspace) -> None:
