@@ -11,17 +11,20 @@ import uuid_utils
 
 from billing.catalogue import charge_reading
 from billing.money import plain_text
+from billing.worst_case import worst_case
 from metering import tokens
+from metering.bounds import bound
 from metering.errors import Refusal
 from metering.gateway.headers import to_provider
 from metering.gateway.reservations import Hold
 from metering.multipart import InvalidForm, text_fields
-from metering.providers.injection import ask_for_usage
+from metering.providers.injection import ask_for_usage, limit_output
 from metering.usage import Reading, Usage
 
 if TYPE_CHECKING:
     from billing.catalogue import Catalogue
     from billing.pricing import Charge
+    from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
     from metering.gateway.caps import Cap
     from metering.gateway.server import Request
@@ -51,7 +54,7 @@ class Call:
         "id",
         "input_estimate",
         "key",
-        "limit",
+        "limits",
         "metered",
         "model",
         "query",
@@ -81,7 +84,7 @@ class Call:
         self.document: dict[str, Any] = {}
         self.body: bytes | bytearray = b""
         self.asks_usage = self.hide_usage = False
-        self.limit: tuple[tuple[str, ...], int] | None = None
+        self.limits: tuple[Limit, ...] = ()
         self.input_estimate = 0
         self.first_byte_ms: int | None = None
         self.cost: int | None = None
@@ -110,20 +113,17 @@ class Call:
 
         Raises Refusal `model_not_priced`, or `invalid_request` where what the call uses has no bound.
         """
-        from billing.worst_case import worst_case
-
-        from metering.bounds import bound
-
-        endpoint = self.route.endpoint
-        bounds = bound(endpoint, self.dialect, self.document, len(self.body))
-        if bounds.reason:
-            raise Refusal("invalid_request", f"{bounds.reason} This key has a hard cap, which could not hold.")
         provider = self.credential.provider.catalogue
+        card = self.catalogue.rate_card(provider, self.model, self.moment)
+        window = card.window if card else 0
+        endpoint = self.route.endpoint
+        bounds = bound(endpoint, self.dialect, self.document, len(self.body), model=self.model, window=window)
+        if bounds.reason:
+            raise Refusal("invalid_request", f"{bounds.reason} A hard cap on this call could not hold.")
         amount = worst_case(self.catalogue, provider, self.model, self.moment, self.document, bounds)
         if amount is None:
             raise Refusal("model_not_priced")
-        if bounds.limit is not None:
-            self.limit = bounds.limit, bounds.limit_value
+        self.limits = bounds.limits
         intent = orjson.dumps(self.intent()).decode()
         return Hold(self.id, self.key.workspace.id, self.moment, amount, caps, intent)
 
@@ -156,11 +156,7 @@ class Call:
         body = self.body
         if self.asks_usage:
             body, self.hide_usage = ask_for_usage(bytes(body), self.document)
-        if self.limit:
-            from metering.providers.injection import limit_output
-
-            body = limit_output(bytes(body), *self.limit)
-        return body
+        return limit_output(bytes(body), self.document, self.limits) if self.limits else body
 
     def _target(self) -> bytes:
         path = self.credential.provider.target(self.credential.base_path, self.route)

@@ -7,6 +7,7 @@ exchange answers, and tells it when the client leaves or is slow. It knows nothi
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -22,6 +23,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED_BYTES = 64 * 1024
 WRITE_BUFFER = 64 * 1024
 LINGER_SECONDS = 2
+BUG = b'{"error":{"message":"A bug of Tokonomics, not of your call: it is in the log. Try again, and tell the operator."}}'
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,12 @@ class Downstream(asyncio.Protocol):
         if self.handler.draining:
             request.keep_alive = False
         self.request_in_hand = request
-        self.answered_by(self.handler.handle(request, self))
+        try:
+            self.answered_by(self.handler.handle(request, self))
+        except Exception:
+            logger.exception("A request could not be handled: this is a bug")
+            if self.busy:
+                self.respond(500, b"content-type: application/json\r\n", BUG)
 
     def answered_by(self, exchange: Exchange | None) -> None:
         """Who answers the request in hand from now on; nobody where it was answered already."""

@@ -19,6 +19,7 @@ import uvloop
 
 from billing.catalogue import Catalogue
 from metering.gateway.accounts import CredentialRow, Key, Workspace, credential_of
+from metering.gateway.caps import NO_CAPS
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
 from metering.gateway.reservations import Reservations
@@ -134,7 +135,10 @@ def starting(folder: Path) -> Iterator[Start]:
 
     def begin(credentials: dict[str, str], *, client: str | None = None, sync: bool = False, **changes: Any) -> Running:
         ready: Queue[Running] = Queue()
-        life = _serve(ready, folder / "spool", _key(credentials, client), sync, changes)
+        key = _key(credentials, client)
+        key.workspace.caps = changes.get("caps", NO_CAPS)
+        key.workspace.id = changes.get("workspace", key.workspace.id)
+        life = _serve(ready, folder / "spool", key, sync, changes)
         thread = threading.Thread(target=uvloop.run, args=[life], daemon=True)
         thread.start()
         running = ready.get(timeout=10)
@@ -170,17 +174,21 @@ async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: b
         catalogue=CATALOGUE,
         spool=spool,
         pool=Pool(connect_seconds=2, idle_seconds=30, allow_private=changes.get("allow_private", True)),
-        reservations=Reservations(UNREACHABLE, spool.process),
+        reservations=Reservations(changes.get("database", UNREACHABLE), spool.process),
         site=Origin("site", socket=str(changes.get("site", "/nonexistent"))),
     )
     server = await loop.create_server(lambda: Downstream(gateway), "127.0.0.1", 0)
     ticking = loop.create_task(gateway.tick())
+    keeping_up = loop.create_task(gateway.reservations.keep_up()) if "database" in changes else None
     running = Running(gateway, loop, asyncio.Event(), server.sockets[0].getsockname()[1], spool_directory)
     ready.put(running)
     await running.stop.wait()
     server.close()
     await gateway.drain(1)
     ticking.cancel()
+    if keeping_up is not None:
+        keeping_up.cancel()
+    await gateway.reservations.close()
     spool.close()
 
 

@@ -218,3 +218,13 @@ def test_restarting_site_is_waited_for(start: Callable[..., Running], tmp_path: 
         asking.join(5)
         connection.close()
     assert outcome == [b"back"]
+
+
+def test_a_bug_is_answered_and_logged(gateway: Running, caplog: pytest.LogCaptureFixture) -> None:
+    [key] = gateway.gateway.directory.keys.values()
+    del key.workspace.zone  # what no request could do
+    del key.workspace._day_starts
+    answer = gateway.call(CHAT, ASK)
+    assert answer.status == 500
+    assert b"it is in the log" in answer.read()
+    assert "this is a bug" in caplog.text
