@@ -18,11 +18,17 @@ def encode(record: dict[str, Any]) -> bytes:
     return b"%08x %b\n" % (crc32(text), text)
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """The record of one line, with or without its newline. Raises BadLine."""
+def intact(line: bytes) -> bytes:
+    """The JSON of one line, with or without its newline. Raises BadLine."""
     text = line[9:].removesuffix(b"\n")
     if line[:9] != b"%08x " % crc32(text):
         raise BadLine("The line's checksum does not fit its text.")
+    return text
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The record of one line, with or without its newline. Raises BadLine."""
+    text = intact(line)
     try:
         record = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -102,9 +102,14 @@ def read(path: Path, offset: int, limit: int, *, final: bool) -> Piece:
     return Piece([], offset + len(data), data) if final else Piece([], offset)
 
 
-def put_aside(path: Path, line: bytes) -> Path:
-    """Keep a line that cannot be recorded beside its segment, in a file that nothing deletes; returns that file."""
-    kept = path.with_suffix(".bad")
+def bad_path(segment: Path) -> Path:
+    """Where the lines of a segment are kept that cannot be recorded. Nothing deletes that file."""
+    return segment.with_suffix(".bad")
+
+
+def put_aside(segment: Path, line: bytes) -> Path:
+    """Keep a line that cannot be recorded; returns the file that holds it."""
+    kept = bad_path(segment)
     descriptor = os.open(kept, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(line + b"\n")

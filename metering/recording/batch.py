@@ -10,7 +10,7 @@ from metering.recording.rows import row
 from metering.recording.tallies import Tallies
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-"""What a record that is not one of ours raises."""
+"""What a line or a record that is not one of ours raises; BadLine is a ValueError."""
 
 RefusalKey = tuple[str, str, str, str, str]
 

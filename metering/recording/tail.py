@@ -15,7 +15,7 @@ from metering.recording.batch import MALFORMED, Batch
 from metering.recording.orphans import orphan
 from metering.recording.rejects import Rejects
 from metering.recording.trail import PIECE_BYTES, Place, Record, Trail, understand
-from metering.records import BadLine, encode
+from metering.records import BadLine
 from metering.spooling import Piece, Segment, living, lock_path, processes, read
 
 BATCH_BYTES = 8 * 1024 * 1024
@@ -100,7 +100,7 @@ class Tail:
             self.trails[segment.process].begin(segment, offsets[segment.name])
         begun = [self.trails[segment.process] for segment in segments if offsets[segment.name]]
         # The result of an intent that is still here may have been in a segment that is gone.
-        settled = self.settled([intent for trail in begun for _, intent in trail.open.values()]) if begun else set()
+        settled = self.settled([intent for trail in begun for intent in trail.intents()]) if begun else set()
         for trail in begun:
             trail.open = {call: intent for call, intent in trail.open.items() if call not in settled}
 
@@ -135,10 +135,11 @@ class Tail:
             self.rejects.tear(segment, offset, piece.torn)
         for line in piece.lines[: room.lines]:
             try:
-                record = understand(line)
-                self._add(record, batch)
-                trail.follow(record, segment.number)
-            except (BadLine, *MALFORMED) as error:
+                if not trail.announce(line, segment.number):
+                    record = understand(line)
+                    self._add(record, batch)
+                    trail.follow(record)
+            except MALFORMED as error:
                 self.rejects.put(segment, offset, line, error)
             offset += len(line) + 1
         taken = min(room.lines, len(piece.lines))
@@ -152,7 +153,7 @@ class Tail:
             batch.add_result(record)
         elif kind == "refusals":
             batch.add_refusals(record)
-        elif kind != "intent":
+        else:
             raise BadLine(f"The kind of the record, {kind!r}, is unknown.")
 
     def _adopt(self, trail: Trail, batch: Batch, room: Room) -> None:
@@ -160,13 +161,13 @@ class Tail:
         taken = list(trail.open.items())[: room.lines]
         if taken:
             logger.warning("Process %s died with %d calls under way; they are estimated", trail.process, len(taken))
-        for call, (number, intent) in taken:
+        for call, (number, line) in taken:
             del trail.open[call]
             room.lines -= 1
             try:
-                self._add(orphan(intent), batch)
-            except (BadLine, *MALFORMED) as error:
-                self.rejects.put(trail.places[number].segment, call, encode(intent)[:-1], error)
+                self._add(orphan(understand(line)), batch)
+            except MALFORMED as error:
+                self.rejects.put(trail.places[number].segment, call, line, error)
         if not trail.open:
             trail.ended = True
             batch.ended.append(trail.process)

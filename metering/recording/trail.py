@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from metering.records import BadLine, decode
-from metering.spooling import Segment, read
+from metering.recording.batch import MALFORMED
+from metering.records import BadLine, decode, intact
+from metering.spooling import Segment, bad_path, read
 
 PIECE_BYTES = 4 * 1024 * 1024
 """How much of a segment is taken at once. A line of ours is far shorter."""
+
+JSON_AT = 9
+INTENT = b'{"kind":"intent","id":"'
+"""How the gateways begin an intent; any other beginning is no intent of ours."""
+ID_AT = JSON_AT + len(INTENT)
+ID_END = ID_AT + 36
 
 Record = dict[str, Any]
 
@@ -31,26 +39,46 @@ class Trail:
     def __init__(self, process: str) -> None:
         self.process = process
         self.places: dict[int, Place] = {}
-        self.open: dict[str, tuple[int, Record]] = {}
-        """Intents without a result, by id, each with the number of its segment."""
+        self.open: dict[str, tuple[int, bytes]] = {}
+        """Intents without a result, by id: the number of its segment, and its line."""
         self.ended = False
         """True: the process is dead, and everything it left is read."""
 
     def begin(self, segment: Segment, offset: int) -> None:
-        """Go on with a segment where the ledger has it, knowing the calls that were open by then."""
+        """Go on with a segment where the ledger has it, and find the calls that were announced by then.
+
+        Those with a result are closed, unless some of the segment's lines were put aside: it might be one of these.
+        """
         self.places[segment.number] = Place(segment, offset, offset)
+        trusted = not bad_path(segment.path).exists()
         for line in _lines(segment, offset):
             try:
-                self.follow(understand(line), segment.number)
-            except (BadLine, KeyError, TypeError):
+                record = None if self.announce(line, segment.number) else understand(line)
+            except MALFORMED:
                 continue  # put aside when it was first read
+            if record is not None and trusted:
+                self.follow(record)
 
-    def follow(self, record: Record, number: int) -> None:
-        """Keep the calls under way in step with a record of segment `number`."""
-        if record["kind"] == "intent":
-            self.open[record["id"]] = (number, record)
-        elif record["kind"] == "result":
+    def announce(self, line: bytes, number: int) -> bool:
+        """Open a call if the line, of segment `number`, is an intent, of which no more is read now. Raises BadLine."""
+        if not line.startswith(INTENT, JSON_AT) or line[ID_END : ID_END + 1] != b'"':
+            return False
+        intact(line)
+        self.open[line[ID_AT:ID_END].decode()] = (number, line)
+        return True
+
+    def follow(self, record: Record) -> None:
+        """Close the call of a result."""
+        if record["kind"] == "result":
             self.open.pop(record["id"], None)
+
+    def intents(self) -> list[Record]:
+        """The open calls as they were announced, those that cannot be read left out."""
+        found = []
+        for _, line in self.open.values():
+            with contextlib.suppress(BadLine):
+                found.append(understand(line))
+        return found
 
     def last(self) -> int:
         """The number of the segment that the process writes now; -1 before its first."""
@@ -72,7 +100,7 @@ class Trail:
 def understand(line: bytes) -> Record:
     """The record of a line, without what PostgreSQL cannot store. Raises BadLine."""
     record = decode(line)
-    return without_nul(record) if b"\\u0000" in line else record
+    return without_nul(record) if b"\\" in line and b"\\u0000" in line else record
 
 
 def without_nul(value: Any) -> Any:

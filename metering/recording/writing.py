@@ -16,7 +16,7 @@ from metering.recording.late import adjustments
 from metering.recording.names import Names
 from metering.recording.rows import COLUMNS, moment, row
 from metering.recording.settlement import settle, share_workspaces
-from metering.recording.tallies import SUMS, TagKey, lines
+from metering.recording.tallies import SUMS, lines
 from metering.recording.told import drop_told_before
 
 CHANNEL = "tokonomics_recorded"
@@ -122,7 +122,9 @@ class Ledger:
             share_workspaces(cursor, batch)
             drop_told_before(cursor, batch)
             if batch.results:
-                self._insert(cursor, batch, beyond)
+                self._insert(cursor, batch)
+                batch.tallies.fold(beyond)
+                self._add_up(cursor, batch)
             if batch.refusals:
                 keys = sorted(batch.refusals)
                 cursor.execute(REFUSALS, [*map(list, zip(*keys, strict=True)), [batch.refusals[key] for key in keys]])
@@ -145,18 +147,14 @@ class Ledger:
         if cursor.execute(ADVANCE, [list(moves), starts, targets]).rowcount != len(moves):
             raise Stale("The spool is recorded further than this recorder knew")
 
-    def _insert(self, cursor: psycopg.Cursor[Any], batch: Batch, beyond: set[TagKey]) -> None:
+    def _insert(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+        """Add the events; a batch in which all are new, which is nearly every one, needs no second look at them."""
         rows = "".join(batch.rows)
         try:
             with self.connection.transaction():
                 _copy(cursor, "usage_event", COLUMNS, rows)
         except psycopg.errors.UniqueViolation:
             self._insert_new(cursor, batch, rows)
-        batch.tallies.fold(beyond)
-        for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
-            columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
-            _copy(cursor, f"more_{table}", columns, lines(tally))
-            cursor.execute(UPSERTS[table])
 
     def _insert_new(self, cursor: psycopg.Cursor[Any], batch: Batch, rows: str) -> None:
         """Insert what is not there yet, and correct the estimates that stand in the place of an exact result."""
@@ -170,6 +168,13 @@ class Ledger:
             inserted |= {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
             batch.results = [*results, *late]
         batch.keep(inserted)
+
+    def _add_up(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+        """Add to the rollups what the batch holds now."""
+        for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
+            columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
+            _copy(cursor, f"more_{table}", columns, lines(tally))
+            cursor.execute(UPSERTS[table])
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, columns: str, rows: str) -> None:

@@ -297,6 +297,30 @@ def record_through(directory: Path) -> Recorder:
     return recorder
 
 
+def test_the_call_of_a_line_that_was_put_aside_is_still_open_after_a_restart(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    process = Process(tmp_path)
+    called, fine = intent(workspace), intent(workspace)
+    process.write(called, fine, result(called, cost=-1), result(fine))
+    recorder = Recorder(tmp_path, parameters())
+    eventually(lambda: not recorder.attempt() and recorder.rejects.bad)
+    recorder.finish(10)
+    assert rows("SELECT id::text FROM usage_event") == [(fine["id"],)]
+    process.kill()
+    record(tmp_path)
+    assert set(rows("SELECT id::text, status FROM usage_event")) == {(fine["id"], "ok"), (called["id"], "aborted")}
+
+
+def test_an_intent_that_is_none_is_put_aside_when_its_process_is_dead(workspace: Workspace, tmp_path: Path) -> None:
+    wrong = [intent(workspace, estimate=None), intent(workspace, id="short"), intent(workspace, tags=None)]
+    process = leave(tmp_path, *wrong, intent(workspace))
+    assert record_through(tmp_path).rejects.bad == 3
+    kept = process.segment().with_suffix(".bad").read_bytes().splitlines(keepends=True)
+    assert sorted(kept) == sorted(map(encode, wrong))
+    assert calls() == 1
+
+
 def test_refusals_that_make_no_sense_are_put_aside(workspace: Workspace, tmp_path: Path) -> None:
     key = [str(workspace.pk), "2026-06-23", "", KEY, "invalid_tags"]
     wrong = [refusals([*key, "3"]), refusals([*key[:3], "no key", "code", 1]), refusals(key[:4]), refusals([*key, 1.5])]
