@@ -1,4 +1,4 @@
-"""Asking a chat stream for its usage, and hiding the extra chunk from a client that did not ask. Pure.
+"""What we may have to add to a request: asking a stream for its usage, and limits that make a cap hold. Pure.
 
 OpenAI and its likes report the usage of a stream only for `"stream_options": {"include_usage": true}`, in one more
 chunk with `"choices": []`, on which code that reads `chunk.choices[0]` falls over.
@@ -6,14 +6,10 @@ chunk with `"choices": []`, on which code that reads `chunk.choices[0]` falls ov
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
-ASKED = b'"stream_options":{"include_usage":true},'
-_SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+from metering.json_edit import Path, set_value
 
 
 def ask_for_usage(body: bytes, document: dict[str, Any]) -> tuple[bytes, bool]:
@@ -26,13 +22,18 @@ def ask_for_usage(body: bytes, document: dict[str, Any]) -> tuple[bytes, bool]:
         return body, False
     if options and options.get("include_usage") is True:
         return body, False
-    if "stream_options" not in document:
-        start = body.index(b"{") + 1
-        return body[:start] + ASKED + body[start:], True
-    try:
-        return _within_options(body.decode(), options).encode(), True
-    except (ValueError, RecursionError):  # deeper, or with longer numbers, than the standard library reads
-        return body, False
+    return set_value(body, document, ("stream_options", "include_usage"), b"true"), True
+
+
+def limit_output(body: bytes, document: dict[str, Any], limits: Iterable[tuple[Path, int]]) -> bytes:
+    """The body with each number at its place, such as 16384 at ("generationConfig", "maxOutputTokens").
+
+    `document` is the body parsed, before or after usage was asked for. Only the bytes of these numbers are changed.
+    """
+    for path, number in limits:
+        body = set_value(body, document, path, b"%d" % number)
+        document = _with(document, path, number)
+    return body
 
 
 def reports_usage_alone(document: Any) -> bool:
@@ -40,33 +41,12 @@ def reports_usage_alone(document: Any) -> bool:
     return type(document) is dict and document.get("choices") == [] and document.get("usage") is not None
 
 
-def _within_options(text: str, options: dict[str, Any] | None) -> str:
-    start, end = _last_value(text, text.index("{"), "stream_options")
-    if options is None:
-        return text[:start] + '{"include_usage":true}' + text[end:]
-    if "include_usage" in options:
-        start, end = _last_value(text, start, "include_usage")
-        return text[:start] + "true" + text[end:]
-    return text[: start + 1] + '"include_usage":true' + ("," if options else "") + text[start + 1 :]
-
-
-def _last_value(text: str, start: int, name: str) -> tuple[int, int]:
-    """Where the value of a key lies in the object at `start`; of duplicate keys the last counts."""
-    return [(begun, ended) for key, begun, ended in _members(text, start) if key == name][-1]
-
-
-def _members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """Each key of the object at `start`, with the beginning and the end of its value."""
-    ended = start
-    while text[ended] in "{,":
-        key, colon = _DECODER.raw_decode(text, _skip(text, ended + 1))
-        begun = _skip(text, _skip(text, colon) + 1)
-        _, end = _DECODER.raw_decode(text, begun)
-        yield key, begun, end
-        ended = _skip(text, end)
-
-
-def _skip(text: str, position: int) -> int:
-    space = _SPACE.match(text, position)
-    assert space is not None
-    return space.end()
+def _with(node: Any, path: Path, number: int) -> Any:
+    """A copy of the parsed body with a number at its place, so that two limits may share an object that is made."""
+    if not path:
+        return number
+    step, rest = path[0], path[1:]
+    if isinstance(step, int):
+        return [_with(item, rest, number) if place == step else item for place, item in enumerate(node)]
+    members = node if isinstance(node, dict) else {}
+    return members | {step: _with(members.get(step), rest, number)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.providers.injection import ask_for_usage, reports_usage_alone
+from metering.providers.injection import ask_for_usage, limit_output, reports_usage_alone
 
 ON = '"stream_options":{"include_usage":true}'
 
@@ -78,9 +78,47 @@ def test_nothing_else_changes(
     assert json.loads(body) == wanted
 
 
-def test_a_body_that_only_a_faster_parser_reads_is_untouched() -> None:
+def test_a_body_that_only_a_faster_parser_reads_is_asked_as_well() -> None:
     deep = b'{"a":' + b"[" * 1000 + b"]" * 1000 + b',"stream":true,"stream_options":{}}'
-    assert ask_for_usage(deep, {"stream": True, "stream_options": {}}) == (deep, False)
+    asked, hidden = ask_for_usage(deep, {"stream": True, "stream_options": {}})
+    assert (asked, hidden) == (deep.replace(b":{}", b":{" + ON[18:-1].encode() + b"}"), True)
+
+
+MAX = ("max_tokens",)
+GEMINI = ("generationConfig", "maxOutputTokens")
+CANDIDATES = ("generationConfig", "candidateCount")
+
+
+@pytest.mark.parametrize(
+    ("before", "limits", "after"),
+    [
+        ('{"model":"m"}', [(MAX, 16)], '{"max_tokens":16,"model":"m"}'),
+        ('{"model":"m","max_tokens": null}', [(MAX, 16)], '{"model":"m","max_tokens": 16}'),
+        ('{"max_tokens":"many","n":0}', [(MAX, 16), (("n",), 1)], '{"max_tokens":16,"n":1}'),
+        ('{"contents":[]}', [(GEMINI, 16)], '{"generationConfig":{"maxOutputTokens":16},"contents":[]}'),
+        ('{"generationConfig":null}', [(GEMINI, 16)], '{"generationConfig":{"maxOutputTokens":16}}'),
+        ('{"generationConfig": {}}', [(GEMINI, 16)], '{"generationConfig": {"maxOutputTokens":16}}'),
+        ('{"generationConfig":{"temperature":0}}', [(GEMINI, 16)],
+         '{"generationConfig":{"maxOutputTokens":16,"temperature":0}}'),
+        ('{"generationConfig":{"maxOutputTokens":1e9}}', [(GEMINI, 16)],
+         '{"generationConfig":{"maxOutputTokens":16}}'),
+        ('{"a":1}', [(GEMINI, 16), (CANDIDATES, 1)],
+         '{"generationConfig":{"candidateCount":1,"maxOutputTokens":16},"a":1}'),
+        ('{"tools":[{"name":"f"},{"type":"web_search_20250305"}]}', [(("tools", 1, "max_uses"), 10)],
+         '{"tools":[{"name":"f"},{"max_uses":10,"type":"web_search_20250305"}]}'),
+    ],
+)  # fmt: skip
+def test_limits_are_set_with_the_fewest_bytes(before: str, limits: Any, after: str) -> None:
+    assert limit_output(before.encode(), json.loads(before), limits).decode() == after
+
+
+def test_a_limit_comes_beside_what_asks_for_usage() -> None:
+    document = {"model": "m", "stream": True}
+    body, _ = ask_for_usage(b'{"model":"m","stream":true}', document)
+    assert json.loads(limit_output(body, document, [(MAX, 16)])) == document | {
+        "stream_options": {"include_usage": True},
+        "max_tokens": 16,
+    }
 
 
 @pytest.mark.parametrize(
