@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 
 from metering.providers.base import Endpoint, Provider, under
-from metering.providers.openai import LATER, STORE, UNKNOWN, at, models, refused
+from metering.providers.openai import LATER, MAX_TOKENS, STORE, UNKNOWN, at, models, refused
 from metering.providers.reader import AnswerReader, Context, Counts, Object, error_code, inside
 from metering.usage import Part, Usage
 
@@ -112,7 +112,7 @@ def _model(iteration: Object) -> str:
 def messages(prefix: str) -> tuple[Endpoint, ...]:
     """The Messages API below a version, for Anthropic and those who speak its dialect beside their own."""
     return (
-        Endpoint("messages", "POST", at(f"{prefix}/messages"), MessagesReader, dialect="anthropic"),
+        Endpoint("messages", "POST", at(f"{prefix}/messages"), MessagesReader, dialect="anthropic", limits=MAX_TOKENS),
         Endpoint(
             "count_tokens",
             "POST",

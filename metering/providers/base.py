@@ -44,7 +44,9 @@ class Endpoint:
     `stream_options.include_usage` asks for it. `estimable`: text goes in and out, so that an answer without usage can
     be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `later` says of
     one request (the parsed body) that its answer holds no usage yet, so that nothing can be estimated from it. `form`:
-    the body is multipart/form-data. `dialect` and `bearer` are set where a provider speaks a second dialect.
+    the body is multipart/form-data. `dialect` and `bearer` are set where a provider speaks a second dialect. `limits`
+    are the places in the body of a limit of the output that the provider honours, the one to use first; `usual_output`
+    is the provider's own limit where a request has none, 0 where it has none either.
     """
 
     kind: str
@@ -61,6 +63,8 @@ class Endpoint:
     dialect: str = ""
     bearer: bool = False
     form: bool = False
+    limits: tuple[tuple[str, ...], ...] = ()
+    usual_output: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from metering.providers.base import Endpoint, Provider, under
 from metering.providers.chat import ChatReader
 from metering.providers.media import TranscriptionReader
 from metering.providers.openai import (
+    EITHER,
+    MAX_COMPLETION_TOKENS,
+    MAX_TOKENS,
     UNKNOWN,
     at,
     chat,
@@ -49,7 +52,7 @@ def _pictures(prefix: str) -> tuple[Endpoint, ...]:
 
 def _mistral() -> tuple[Endpoint, ...]:
     prefix = "/v1"
-    fill = Endpoint("fim.completions", "POST", at(f"{prefix}/fim/completions"), ChatReader)
+    fill = Endpoint("fim.completions", "POST", at(f"{prefix}/fim/completions"), ChatReader, limits=MAX_TOKENS)
     agents = Endpoint("agents.completions", "POST", at(f"{prefix}/agents/completions"), ChatReader)
     pages = Endpoint("ocr", "POST", at(f"{prefix}/ocr"), PagesReader, estimable=False, stream=False)
     talk = chat(prefix, asks_usage=False)
@@ -80,7 +83,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "https://api.groq.com",
         "/openai/v1",
         (
-            *chat("/openai/v1", asks_usage=False),
+            *chat("/openai/v1", asks_usage=False, limits=MAX_COMPLETION_TOKENS),
             *responses("/openai/v1"),
             *_transcriptions("/openai/v1"),
             *models("/openai/v1"),
@@ -101,7 +104,12 @@ COMPATIBLE: tuple[Provider, ...] = (
         "xAI",
         "https://api.x.ai",
         "/v1",
-        (*chat("/v1", XAI_CHAT), *responses("/v1", XAI_RESPONSES), *models("/v1"), *_pictures("/v1")),
+        (
+            *chat("/v1", XAI_CHAT, limits=MAX_COMPLETION_TOKENS),
+            *responses("/v1", XAI_RESPONSES),
+            *models("/v1"),
+            *_pictures("/v1"),
+        ),
         catalogue="x-ai",
     ),
     like_openai(
@@ -125,7 +133,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "https://openrouter.ai",
         "/api/v1",
         (
-            *chat("/api/v1", OPENROUTER_CHAT, asks_usage=False),
+            *chat("/api/v1", OPENROUTER_CHAT, asks_usage=False, limits=EITHER),
             *completions("/api/v1", OPENROUTER_CHAT, asks_usage=False),
             *embeddings("/api/v1", OPENROUTER_CHAT),
             *responses("/api/v1", OPENROUTER_RESPONSES),
@@ -147,7 +155,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "https://api.fireworks.ai",
         "/inference/v1",
         (
-            *chat("/inference/v1"),
+            *chat("/inference/v1", limits=EITHER),
             *completions("/inference/v1"),
             *embeddings("/inference/v1"),
             *responses("/inference/v1"),
@@ -160,7 +168,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "Cerebras",
         "https://api.cerebras.ai",
         "/v1",
-        (*chat("/v1"), *completions("/v1"), *models("/v1")),
+        (*chat("/v1", limits=MAX_COMPLETION_TOKENS), *completions("/v1"), *models("/v1")),
         catalogue="cerebras",
     ),
     like_openai(
@@ -176,7 +184,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "Moonshot AI",
         "https://api.moonshot.ai",
         "/v1",
-        (*chat("/v1"), *models("/v1")),
+        (*chat("/v1", limits=EITHER), *models("/v1")),
         catalogue="moonshotai",
     ),
     like_openai(

@@ -9,7 +9,7 @@ from typing import Any
 
 from metering.providers.base import Endpoint, Provider
 from metering.providers.chat import ChatReader
-from metering.providers.openai import LATER, STORE, UNKNOWN, at, chat, embeddings, models, refused
+from metering.providers.openai import EITHER, LATER, STORE, UNKNOWN, at, chat, embeddings, models, refused
 from metering.providers.reader import AnswerReader, Counts, Object, error_code
 from metering.usage import Usage
 
@@ -17,6 +17,7 @@ from metering.usage import Usage
 IMAGE, VIDEO, AUDIO = ("IMAGE", 2), ("VIDEO", 3), ("AUDIO", 4)
 
 VERSION = re.compile(r"/(v\d+(?:(?:alpha|beta)\d*)?)(?=/)")
+MAX_OUTPUT_TOKENS = (("generationConfig", "maxOutputTokens"),)
 FOR_OPENAI = re.compile(r"(?:/openai)?/(?:chat/completions|embeddings|images/generations)")
 
 
@@ -120,8 +121,8 @@ def _gemini() -> tuple[Endpoint, ...]:
         return Endpoint(kind, "POST", at(f"{name}:{kind}"), GeminiReader, **options)
 
     return (
-        verb("generateContent", stream=False),
-        verb("streamGenerateContent", stream=True),
+        verb("generateContent", stream=False, limits=MAX_OUTPUT_TOKENS),
+        verb("streamGenerateContent", stream=True, limits=MAX_OUTPUT_TOKENS),
         verb("embedContent", stream=False),
         verb("batchEmbedContents", stream=False),
         verb("countTokens", stream=False, free=True),
@@ -136,7 +137,11 @@ def _gemini() -> tuple[Endpoint, ...]:
 
 def _for_openai() -> tuple[Endpoint, ...]:
     prefix = "/v1beta/openai"
-    metered = (*chat(prefix, partial(ChatReader, hidden_output=True)), *embeddings(prefix), *models(prefix))
+    metered = (
+        *chat(prefix, partial(ChatReader, hidden_output=True), limits=EITHER),
+        *embeddings(prefix),
+        *models(prefix),
+    )
     refusals = (refused("images.generations", f"{prefix}/images/generations", UNKNOWN),)
     return tuple(replace(endpoint, dialect="openai", bearer=True) for endpoint in (*metered, *refusals))
 

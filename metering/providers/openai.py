@@ -18,20 +18,41 @@ NO_READING: Callable[[], Reader] = ChatReader
 IDENTIFIER = r"[A-Za-z0-9_-]+"
 ANY = ""
 
+MAX_TOKENS = (("max_tokens",),)
+MAX_COMPLETION_TOKENS = (("max_completion_tokens",), ("max_tokens",))
+EITHER = (("max_tokens",), ("max_completion_tokens",))
+MAX_OUTPUT_TOKENS = (("max_output_tokens",),)
+OPENAI_COMPLETION = 16
+"""Tokens that OpenAI writes in its older completions unless told otherwise."""
+
 
 def at(path: str) -> re.Pattern[str]:
     """A pattern for a whole path."""
     return re.compile(path)
 
 
-def chat(prefix: str, reader: Callable[[], Reader] = ChatReader, *, asks_usage: bool = True) -> Endpoints:
+def chat(
+    prefix: str,
+    reader: Callable[[], Reader] = ChatReader,
+    *,
+    asks_usage: bool = True,
+    limits: tuple[tuple[str, ...], ...] = MAX_TOKENS,
+) -> Endpoints:
     """Chat completions below a version."""
-    return (Endpoint("chat.completions", "POST", at(f"{prefix}/chat/completions"), reader, asks_usage=asks_usage),)
+    path = at(f"{prefix}/chat/completions")
+    return (Endpoint("chat.completions", "POST", path, reader, asks_usage=asks_usage, limits=limits),)
 
 
-def completions(prefix: str, reader: Callable[[], Reader] = ChatReader, *, asks_usage: bool = True) -> Endpoints:
+def completions(
+    prefix: str, reader: Callable[[], Reader] = ChatReader, *, asks_usage: bool = True, usual_output: int = 0
+) -> Endpoints:
     """The older completions below a version."""
-    return (Endpoint("completions", "POST", at(f"{prefix}/completions"), reader, asks_usage=asks_usage),)
+    path = at(f"{prefix}/completions")
+    return (
+        Endpoint(
+            "completions", "POST", path, reader, asks_usage=asks_usage, limits=MAX_TOKENS, usual_output=usual_output
+        ),
+    )
 
 
 def embeddings(prefix: str, reader: Callable[[], Reader] = ChatReader) -> Endpoints:
@@ -49,7 +70,7 @@ def responses(prefix: str, reader: Callable[[], Reader] = ResponsesReader) -> En
     """The Responses API below a version: what makes a response is metered, what looks at a stored one is not."""
     stored = f"{prefix}/responses/{IDENTIFIER}"
     return (
-        Endpoint("responses", "POST", at(f"{prefix}/responses"), reader, later=in_background),
+        Endpoint("responses", "POST", at(f"{prefix}/responses"), reader, later=in_background, limits=MAX_OUTPUT_TOKENS),
         Endpoint("responses.compact", "POST", at(f"{prefix}/responses/compact"), reader, stream=False),
         Endpoint(
             "responses.input_tokens", "POST", at(f"{prefix}/responses/input_tokens"), reader, free=True, stream=False
@@ -103,9 +124,9 @@ OPENAI = Provider(
     prefix="/v1",
     own_path=under("/v1"),
     endpoints=(
-        *chat("/v1"),
+        *chat("/v1", limits=MAX_COMPLETION_TOKENS),
         *responses("/v1"),
-        *completions("/v1"),
+        *completions("/v1", usual_output=OPENAI_COMPLETION),
         *embeddings("/v1"),
         *models("/v1"),
         *MEDIA,
