@@ -16,7 +16,7 @@ from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstraint
 
 from billing import decomposition, sandbox
-from billing.pricing import RateCard
+from billing.pricing import RateCard, Tariff
 from billing.reading import charge_reading
 
 if TYPE_CHECKING:
@@ -89,13 +89,19 @@ class Catalogue:
         prices = _prices(seller, info, moment, context)
         since, until = _validity(info, moment)
         tariff = decomposition.tariff(prices, LEAST_SECONDS.get((seller.id, info.id), 0))
-        card = RateCard(provider, model, info.id, "catalogue", VERSION, tariff)
+        card = RateCard(provider, model, info.id, "catalogue", VERSION, tariff, _window(info, tariff))
         return Remembered(since, until, card)
 
     def _find(self, seller: Provider, model: str) -> ModelInfo | None:
         if not model or len(model) > LONGEST_NAME:
             return None
         return seller.find_model(model, all_providers=self._snapshot.providers)
+
+
+def _window(info: ModelInfo, tariff: Tariff) -> int:
+    """The context of a model; not told where longer calls have a price: then there is a beta for them."""
+    told = info.context_window or 0
+    return 0 if any(band.over >= told for band in tariff.bands) else told
 
 
 def _prices(seller: Provider, info: ModelInfo, moment: datetime, context: Context) -> Prices:

@@ -113,6 +113,8 @@ class RateCard:
     version: str
     """The price list: `genai-prices 0.2.3`."""
     tariff: Tariff
+    window: int = 0
+    """Tokens that the model can read, 0 where the price list does not tell."""
 
     def charge(self, usage: Usage) -> Charge:
         """The cost of a usage. Never raises."""
