@@ -87,7 +87,7 @@ def _responses(document: Mapping[str, Any], tools: list[dict[str, Any]]) -> Buil
     if "image_generation" in served:
         return BuiltIn(reason=PICTURES)
     uses = stated(document, ("max_tool_calls",), usual=USES, most=MOST_USES)
-    searches = uses.value if any(kind.startswith("web_search") for kind in served + stored * 2) else 0
+    searches = uses.value if stored or any(kind.startswith("web_search") for kind in served) else 0
     result = max(RESULTS.get(kind, RESULT_TOKENS) for kind in served)
     return BuiltIn(uses.value, uses.value, result, len(served), searches=searches, limits=uses.limits)
 
