@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from billing.money import to_nano
+from billing.money import plain_text, to_nano
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,11 @@ class Line(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a line
     unit_price: Decimal
     amount: Decimal
+
+    def texts(self) -> list[str | int]:
+        """The line as an event keeps it: unit, count, unit price and amount, the money as exact plain text."""
+        unit, count, unit_price, amount = self
+        return [unit, count, _price_text(unit_price), plain_text(amount)]
 
 
 class Rate(NamedTuple):
@@ -124,12 +130,22 @@ class RateCard:
         lines = tuple([rate.line(count) for rate, count in zip(rates, counts) if count > 0])  # noqa: B905 -- 0.1 µs
         return Charge(total(lines), lines, self.model, self.source, self.version)
 
+    def input_cost(self, tokens: int) -> int | None:
+        """Nano-USD of a plain prompt of so many tokens; None where prompts have no price by the token."""
+        for rate in self.tariff.rates_at(tokens):
+            if rate.unit == "input_tokens":
+                return to_nano(rate.unit_price * tokens)
+        return None
+
     def prices(self, usage: Usage) -> bool:
         """Whether there is a price for what was used: tokens on a card of hourly prices have none."""
         priced = self.tariff.families
         used = families_of(usage)
         covered = not priced.isdisjoint(used) if used else bool(priced)
         return covered or self.tariff.free or "requests" in priced
+
+
+_price_text = lru_cache(maxsize=4096)(plain_text)
 
 
 def total(lines: Iterable[Line]) -> int:

@@ -83,8 +83,7 @@ class Part:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a reader learnt from one answer.
 
     `usage` is None when the provider sent none, so that zero stays zero. `parts` is empty when the whole usage belongs

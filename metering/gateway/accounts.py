@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from metering.gateway.caps import Caps
-    from metering.providers.base import Provider
+    from metering.providers.base import Provider, Route
     from tokonomics.crypto import Keyring
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -67,6 +67,20 @@ class Credential:
     authority: bytes
     base_path: str
     secret: str | None
+    heads: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False, compare=False)
+
+    def head(self, route: Route) -> tuple[bytes, bytes]:
+        """The target of a route at this account, and the header lines that are the same for each call of it."""
+        found = self.heads.get(route.path)
+        if found is None:
+            found = self.heads[route.path] = self._head(route)
+        return found
+
+    def _head(self, route: Route) -> tuple[bytes, bytes]:
+        lines = b"host: %b\r\naccept-encoding: identity\r\n" % self.authority
+        if self.secret:
+            lines += b"%b: %b\r\n" % self.provider.key(route.endpoint, self.secret.encode())
+        return self.provider.target(self.base_path, route).encode(), lines
 
 
 @dataclass(frozen=True, slots=True)

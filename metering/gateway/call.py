@@ -10,11 +10,11 @@ import orjson
 import uuid_utils
 
 from billing.catalogue import charge_reading
-from billing.money import plain_text
 from billing.worst_case import worst_case
 from metering import tokens
 from metering.bounds import bound
 from metering.errors import Refusal
+from metering.gateway.caps import NO_CAPS
 from metering.gateway.headers import to_provider
 from metering.gateway.reservations import Hold
 from metering.multipart import InvalidForm, text_fields
@@ -57,6 +57,7 @@ class Call:
         "limits",
         "metered",
         "model",
+        "moment",
         "query",
         "route",
         "started",
@@ -69,6 +70,7 @@ class Call:
     ) -> None:
         self.id = str(uuid_utils.uuid7())
         self.at = time.time_ns() // 1000
+        self.moment = dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
         self.started = time.monotonic()
         self.key = key
         self.credential = credential
@@ -89,7 +91,10 @@ class Call:
         self.first_byte_ms: int | None = None
         self.cost: int | None = None
         endpoint = route.endpoint
-        self.caps = key.workspace.caps.of(key.id, self.client) if endpoint.metered and not endpoint.free else []
+        caps = key.workspace.caps
+        self.caps = (
+            caps.of(key.id, self.client) if caps is not NO_CAPS and endpoint.metered and not endpoint.free else []
+        )
         self.budget_head = b""
 
     # what the client asked
@@ -129,20 +134,23 @@ class Call:
 
     def message(self, request: Request) -> bytes:
         """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
-        provider = self.credential.provider
         body = self._body()
-        lines = [
-            b"%b %b HTTP/1.1\r\n" % (request.method, self._target()),
-            b"host: %b\r\n" % self.credential.authority,
-            to_provider(request.headers),
-            b"accept-encoding: identity\r\nx-request-id: %b\r\n" % self.id.encode(),
-        ]
-        if self.credential.secret:
-            lines.append(b"%b: %b\r\n" % provider.key(self.route.endpoint, self.credential.secret.encode()))
-        lines += [b"%b: %b\r\n" % header for header in provider.extra_headers if request.header(header[0]) is None]
+        target, common = self.credential.head(self.route)
+        if self.query:
+            target = b"%b?%b" % (target, self.query.encode())
+        extra = self.credential.provider.extra_headers
+        lines = b"".join([b"%b: %b\r\n" % header for header in extra if request.header(header[0]) is None])
         if request.method != b"GET":
-            lines.append(b"content-length: %d\r\n" % len(body))
-        return b"".join([*lines, b"\r\n", body])
+            lines += b"content-length: %d\r\n" % len(body)
+        head = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n\r\n" % (
+            request.method,
+            target,
+            common,
+            to_provider(request.headers),
+            lines,
+            self.id.encode(),
+        )
+        return head + body
 
     def may_ask_less(self, status: int, answer: bytes) -> bool:
         """Whether the provider refused only our asking for usage: then we ask no more, and may send the call again."""
@@ -157,10 +165,6 @@ class Call:
         if self.asks_usage:
             body, self.hide_usage = ask_for_usage(bytes(body), self.document)
         return limit_output(bytes(body), self.document, self.limits) if self.limits else body
-
-    def _target(self) -> bytes:
-        path = self.credential.provider.target(self.credential.base_path, self.route)
-        return (f"{path}?{self.query}" if self.query else path).encode()
 
     # what the provider answered
 
@@ -191,8 +195,9 @@ class Call:
     def intent(self) -> dict[str, Any]:
         """The record that is written before the first byte leaves: enough for an estimate if nothing more is heard."""
         record = self._facts("intent")
-        charge = self._charge(Reading(Usage(input_tokens=self.input_estimate)))
-        record["estimate"] = {"input_tokens": self.input_estimate, "cost": charge.cost if charge else None}
+        card = self.catalogue.rate_card(self.credential.provider.catalogue, self.model, self.moment)
+        cost = card.input_cost(self.input_estimate) if card else None
+        record["estimate"] = {"input_tokens": self.input_estimate, "cost": cost}
         return record
 
     def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> dict[str, Any]:
@@ -203,20 +208,19 @@ class Call:
             reading = self._estimate(reading)
             estimated = reading.usage is not None
         charge = None if unpaid else self._charge(reading)
-        record = self._facts("result") | _cost(reading, charge, unpaid=unpaid)
+        record = self._facts("result")
+        _add_money(record, reading, charge, unpaid=unpaid)
         self.cost = record["cost"]
-        record |= {
-            "model": reading.model or self.model,
-            "requested_model": self.model,
-            "status": status,
-            "http_status": http_status,
-            "estimated": estimated,
-            "usage": (reading.usage or NOTHING).counts(),
-            "latency_ms": self.elapsed_ms(),
-            "first_byte_ms": self.first_byte_ms,
-            "flags": list(reading.flags),
-            "source": "proxy",
-        }
+        record["model"] = reading.model or self.model
+        record["requested_model"] = self.model
+        record["status"] = status
+        record["http_status"] = http_status
+        record["estimated"] = estimated
+        record["usage"] = (reading.usage or NOTHING).counts()
+        record["latency_ms"] = self.elapsed_ms()
+        record["first_byte_ms"] = self.first_byte_ms
+        record["flags"] = reading.flags
+        record["source"] = "proxy"
         return record
 
     def _facts(self, kind: str) -> dict[str, Any]:
@@ -239,11 +243,6 @@ class Call:
             "test": self.credential.slug == "sandbox",
         }
 
-    @property
-    def moment(self) -> dt.datetime:
-        """When the call was admitted."""
-        return dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
-
     def _charge(self, reading: Reading) -> Charge | None:
         return charge_reading(self.catalogue, self.credential.provider.catalogue, reading, self.model, self.moment)
 
@@ -259,9 +258,8 @@ class Call:
         return Reading(usage, model=reading.model, service_tier=reading.service_tier, flags=reading.flags)
 
 
-def _cost(reading: Reading, charge: Charge | None, *, unpaid: bool) -> dict[str, Any]:
+def _add_money(record: dict[str, Any], reading: Reading, charge: Charge | None, *, unpaid: bool) -> None:
     """The money of an event, in nano-USD: the provider's own figure before ours, and none rather than a guess."""
-    lines = charge.lines if charge else ()
     cost: int | None
     if unpaid:
         cost, source = 0, "free"
@@ -269,13 +267,11 @@ def _cost(reading: Reading, charge: Charge | None, *, unpaid: bool) -> dict[str,
         cost, source = reading.provider_cost, "provider"
     else:
         cost, source = (charge.cost, charge.source) if charge else (None, "")
-    return {
-        "cost": cost,
-        "cost_source": source,
-        "price_version": charge.version if charge else "",
-        "lines": [[line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in lines],
-        "provider_cost": reading.provider_cost,
-    }
+    record["cost"] = cost
+    record["cost_source"] = source
+    record["price_version"] = charge.version if charge else ""
+    record["lines"] = [line.texts() for line in charge.lines] if charge else []
+    record["provider_cost"] = reading.provider_cost
 
 
 def _document(body: bytearray) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import orjson
 import uuid_utils
 
 from billing.catalogue import charge_reading
-from billing.money import InvalidAmount, plain_text, to_nano, usd_text
+from billing.money import InvalidAmount, to_nano, usd_text
 from metering import providers
 from metering.errors import Refusal
 from metering.tags import parse_tags
@@ -130,12 +130,11 @@ def _money(
 
 
 def _priced(cost: int | None, source: str, charge: Charge | None) -> dict[str, Any]:
-    lines = charge.lines if charge else ()
     return {
         "cost": cost,
         "cost_source": source,
         "price_version": charge.version if charge else "",
-        "lines": [[line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in lines],
+        "lines": [line.texts() for line in charge.lines] if charge else [],
         "provider_cost": None,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from metering import providers
@@ -36,12 +37,17 @@ class Door:
 
 def read_target(target: bytes) -> Door:
     """Split `/proxy/{provider}/{path}?{query}`; raises Refusal for bytes that no provider's path has."""
+    return Door(*_parts(target))
+
+
+@lru_cache(maxsize=1024)
+def _parts(target: bytes) -> tuple[str, Provider | None, str, str, str]:
     raw, _, query = target[len(PREFIX) :].partition(b"?")
     try:
         slug, _, path = raw.decode("ascii").partition("/")
         provider = providers.find(slug)
         dialect = provider.dialect if provider else "openai"
-        return Door(provider.slug if provider else slug, provider, "/" + path, query.decode("ascii"), dialect)
+        return provider.slug if provider else slug, provider, "/" + path, query.decode("ascii"), dialect
     except UnicodeDecodeError as error:
         raise Refusal("unknown_endpoint", "The path and the query must be percent-encoded ASCII.") from error
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metering.gateway.upstream import Headers
 
+NONE: frozenset[bytes] = frozenset()
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 
 HOP_BY_HOP = frozenset(
@@ -33,24 +35,24 @@ def to_provider(headers: Headers) -> bytes:
     """The header lines of a client's request that its provider may see."""
     named = _connection_names(headers)
     return b"".join(
-        [
-            b"%b: %b\r\n" % (name, value)
-            for name, value in headers
-            if (name in TO_PROVIDER or name.startswith(TO_PROVIDER_PREFIXES)) and name not in named
-        ]
+        [b"%b: %b\r\n" % header for header in headers if _to_provider(header[0]) and header[0] not in named]
     )
 
 
 def to_client(headers: Headers) -> bytes:
     """The header lines of a provider's answer that the client may see, without any that frame the body."""
     named = _connection_names(headers)
-    return b"".join(
-        [
-            b"%b: %b\r\n" % (name, value)
-            for name, value in headers
-            if name not in NOT_TO_CLIENT and not name.startswith(NOT_TO_CLIENT_PREFIXES) and name not in named
-        ]
-    )
+    return b"".join([b"%b: %b\r\n" % header for header in headers if _to_client(header[0]) and header[0] not in named])
+
+
+@lru_cache(maxsize=1024)
+def _to_provider(name: bytes) -> bool:
+    return name in TO_PROVIDER or name.startswith(TO_PROVIDER_PREFIXES)
+
+
+@lru_cache(maxsize=1024)
+def _to_client(name: bytes) -> bool:
+    return name not in NOT_TO_CLIENT and not name.startswith(NOT_TO_CLIENT_PREFIXES)
 
 
 def _connection_names(headers: Headers) -> frozenset[bytes]:
@@ -58,4 +60,4 @@ def _connection_names(headers: Headers) -> frozenset[bytes]:
     for name, value in headers:
         if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
             return frozenset(part.strip().lower() for part in value.split(b","))
-    return frozenset()
+    return NONE

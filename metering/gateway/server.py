@@ -23,7 +23,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED_BYTES = 64 * 1024
 WRITE_BUFFER = 64 * 1024
 LINGER_SECONDS = 2
-BUG = b'{"error":{"message":"A bug of Tokonomics, not of your call: it is in the log. Try again, and tell the operator."}}'
+BUG = b'{"error":{"message":"A bug of ours, not of your call: it is in the log. Try again, and tell the operator."}}'
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,11 @@ class Request:
             if header == name:
                 return value
         return None
+
+
+def _size(request: Request) -> int:
+    """Bytes of the target and of all headers."""
+    return sum(len(name) + len(value) for name, value in request.headers) + len(request.target)
 
 
 class Exchange(Protocol):
@@ -191,23 +196,22 @@ class Downstream(asyncio.Protocol):
         request = self.request
         assert request is not None
         self.reading = True
-        self.head_bytes = 0
+        received, self.head_bytes = self.head_bytes, 0
         request.method = self.parser.get_method()
         request.version = self.parser.get_http_version()
         request.keep_alive = self.parser.should_keep_alive()
         limits = self.handler.limits
         names = [name for name, _ in request.headers]
-        size = sum(len(name) + len(value) for name, value in request.headers) + len(request.target)
-        if size > limits.head_bytes or len(names) > limits.headers:
+        if len(names) > limits.headers or (received > limits.head_bytes and _size(request) > limits.head_bytes):
             self._reject(431, "invalid_request", "The request's headers are too large.")
         elif names.count(b"host") != 1:
             self._reject(400, "invalid_request", "A request needs exactly one Host header.")
-        elif (length := request.header(b"content-length")) is not None and int(length) > limits.body_bytes:
+        elif b"content-length" in names and int(request.header(b"content-length") or 0) > limits.body_bytes:
             self._reject_body()
-        elif length is not None or b"transfer-encoding" in names:
+        else:
             if not self.busy:
                 self.deadline = self.handler.time() + limits.body_seconds
-            if request.header(b"expect") is not None:
+            if b"expect" in names:
                 self.transport.write(CONTINUE)
 
     def on_body(self, data: bytes) -> None:

@@ -28,14 +28,14 @@ class ChatReader(AnswerReader):
         self._hidden_output = hidden_output
 
     def fold(self, document: Object) -> None:
+        usage = document.get("usage") or _groq_usage(document)
+        if usage and type(usage) is dict:
+            self.raw = usage
         choices = document.get("choices")
         if type(choices) is list:
             for choice in choices:
                 if type(choice) is dict:
                     self._choice(choice)
-        usage = document.get("usage") or _groq_usage(document)
-        if usage and type(usage) is dict:
-            self.raw = usage
         model = document.get("model")
         if model and type(model) is str:
             self.model = model
@@ -54,7 +54,8 @@ class ChatReader(AnswerReader):
                     self.characters += len(text)
                     self.events += 1
                 return
-        self.saw([choice.get("delta"), choice.get("message"), choice.get("text")])
+        if self.raw is None:  # the text is only measured for the case that no usage comes
+            self.saw([choice.get("delta"), choice.get("message"), choice.get("text")])
         if choice.get("error"):
             self.error = error_code(choice["error"])
 

@@ -12,13 +12,57 @@ from typing import Any
 
 from billing.money import LARGEST, to_nano
 from metering.providers.reader import Counts, Object, inside
-from metering.usage import Usage
+from metering.usage import LARGEST_COUNT, Usage
 
 NAMED = ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens")
 
 
+USUAL = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
+ASKED = frozenset({"cached_tokens", "audio_tokens"})
+MADE = frozenset({"reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"})
+NOTHING: Object = {}
+
+
 def openai_usage(raw: Object, counts: Counts) -> Usage | None:
     """The canonical usage of an object with either set of names; None when it holds no total."""
+    return _usual(raw) or _any(raw, counts)
+
+
+def _usual(raw: Object) -> Usage | None:
+    """The usage of an everyday chat answer, in a fraction of the time; None when there is anything special about it."""
+    asked = raw.get("prompt_tokens_details") or NOTHING
+    made = raw.get("completion_tokens_details") or NOTHING
+    if not (
+        raw.keys() <= USUAL and type(asked) is dict is type(made) and asked.keys() <= ASKED and made.keys() <= MADE
+    ):
+        return None
+    found: tuple[Any, ...] = (
+        raw.get("prompt_tokens"),
+        raw.get("completion_tokens"),
+        asked.get("cached_tokens", 0),
+        made.get("reasoning_tokens", 0),
+        asked.get("audio_tokens", 0),
+        made.get("audio_tokens", 0),
+    )
+    for count in found:
+        if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
+            return None
+    prompt, completion, cached, reasoning, heard, spoken = found
+    if raw.get("total_tokens") != prompt + completion:
+        return None
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=completion,
+        cache_read_tokens=cached,
+        reasoning_tokens=reasoning,
+        input_audio_tokens=heard,
+        output_audio_tokens=spoken,
+    )
+
+
+def _any(raw: Object, counts: Counts) -> Usage | None:
     if raw.get("type") == "duration":
         return Usage(audio_seconds=counts.total(raw.get("seconds")))
     if all(raw.get(name) is None for name in NAMED):
