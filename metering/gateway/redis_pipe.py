@@ -1,8 +1,7 @@
 """One connection to Redis without a coroutine a command: all commands of one turn of the loop leave in one write.
 
-Only for commands whose reply is one line, or one string without a line break: that is all a limit needs. Measured on
-one shared core, CPU a command on this side: 4 µs with 32 under way and 28 µs alone; redis-py's asyncio client 120 µs
-and 140 µs.
+Only for commands whose reply is one line, or one string without a line break: that is all a limit needs. Measured, CPU a
+limited call on this side: 9 µs with 32 under way and 35 µs alone; redis-py's asyncio client 92 µs and 122 µs.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from metering.gateway.redis_address import RedisAddress
 
 LOOKS = 3
-"""How often a pipe looks whether it waits for too long, in the time that it may wait."""
+"""How often a pipe looks in its time of patience whether it waits for too long: twice overdue, and it gives up."""
 
 
 class RedisRefused(Exception):
@@ -28,23 +27,29 @@ class RedisRefused(Exception):
 
 def command(*words: bytes) -> bytes:
     """A command in Redis' protocol."""
-    return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
+    return b"*%d\r\n%b" % (len(words), _strings(words))
+
+
+def _strings(words: tuple[bytes, ...]) -> bytes:
+    return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
 
 
 class Script:
-    """A Lua script, sent by its digest; in full where Redis does not know it yet, or no more."""
+    """A Lua script as a command. `words`: how many of them are names of keys, those names, the arguments."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.encode()
-        self.digest = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
+        digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.short = _strings((b"EVALSHA", digest.encode()))
+        self.long = _strings((b"EVAL", text.encode()))
+        self.load = command(b"SCRIPT", b"LOAD", text.encode())
 
-    def by_digest(self, *words: bytes) -> tuple[bytes, ...]:
-        """A command's words; `words`: how many of them name keys, those, the arguments."""
-        return (b"EVALSHA", self.digest, *words)
+    def by_digest(self, words: tuple[bytes, ...]) -> bytes:
+        """The script by its digest, which Redis must know."""
+        return b"*%d\r\n%b%b" % (len(words) + 2, self.short, _strings(words))
 
-    def in_full(self, *words: bytes) -> tuple[bytes, ...]:
-        """As by_digest."""
-        return (b"EVAL", self.text, *words)
+    def in_full(self, words: tuple[bytes, ...]) -> bytes:
+        """The script itself; Redis knows it from then on."""
+        return b"*%d\r\n%b%b" % (len(words) + 2, self.long, _strings(words))
 
 
 async def connect(address: RedisAddress, patience: float) -> Pipe:
@@ -57,9 +62,9 @@ async def connect(address: RedisAddress, patience: float) -> Pipe:
     try:
         if address.password:
             words = [address.username, address.password] if address.username else [address.password]
-            await pipe.ask(b"AUTH", *(word.encode() for word in words))
+            await pipe.ask(command(b"AUTH", *(word.encode() for word in words)))
         if address.database:
-            await pipe.ask(b"SELECT", b"%d" % address.database)
+            await pipe.ask(command(b"SELECT", b"%d" % address.database))
     except BaseException:
         pipe.end("it did not let us in")
         raise
@@ -69,13 +74,14 @@ async def connect(address: RedisAddress, patience: float) -> Pipe:
 class Pipe(asyncio.Protocol):
     """Commands in, replies out in the same order. Ends for good when it is cut, or when a reply takes too long.
 
-    `patience`: seconds that a reply may take, at most; a command is given up after two to three thirds of it.
+    `patience`: the most seconds to wait for a reply. Nothing is given up before `sure` milliseconds, two thirds of it.
     `ended` tells why it has ended.
     """
 
     def __init__(self, patience: float) -> None:
         self.loop = asyncio.get_running_loop()
         self.patience = patience
+        self.sure = int(patience * 1000 * (LOOKS - 1) / LOOKS)
         self.ended: asyncio.Future[str] = self.loop.create_future()
         self.transport: asyncio.Transport | None = None
         self.waiting: deque[Callable[[bytes | None], None]] = deque()
@@ -98,21 +104,21 @@ class Pipe(asyncio.Protocol):
             self.timer = self.loop.call_later(self.patience / LOOKS, self._look)
 
     def evaluate(self, script: Script, words: tuple[bytes, ...], answered: Callable[[bytes | None], None]) -> None:
-        """Run a script with what its by_digest() takes; `answered` as for send()."""
-        self.send(command(*script.by_digest(*words)), partial(self._evaluated, script, words, answered))
+        """Run a script; `answered` as for send()."""
+        self.send(script.by_digest(words), partial(self._evaluated, script, words, answered))
 
     def _evaluated(
         self, script: Script, words: tuple[bytes, ...], answered: Callable[[bytes | None], None], reply: bytes | None
     ) -> None:
         if reply is not None and reply.startswith(b"-NOSCRIPT"):
-            self.send(command(*script.in_full(*words)), answered)
+            self.send(script.in_full(words), answered)
         else:
             answered(reply)
 
-    async def ask(self, *words: bytes) -> bytes:
+    async def ask(self, message: bytes) -> bytes:
         """Send a command and wait; raises RedisRefused for an error, and where there is no reply in time."""
         reply: asyncio.Future[bytes | None] = self.loop.create_future()
-        self.send(command(*words), lambda line: None if reply.done() else reply.set_result(line))
+        self.send(message, lambda line: None if reply.done() else reply.set_result(line))
         line = await reply
         if line is None:
             raise RedisRefused(self.ended.result())
@@ -121,7 +127,7 @@ class Pipe(asyncio.Protocol):
         return line
 
     def end(self, reason: str) -> None:
-        """Hang up; whoever still waits is told so."""
+        """Hang up; whoever still waits is told so in the next turn of the loop."""
         if self.ended.done():
             return
         self.ended.set_result(reason)
@@ -131,7 +137,7 @@ class Pipe(asyncio.Protocol):
             self.transport.abort()
         self.leaving.clear()
         while self.waiting:
-            self.waiting.popleft()(None)
+            self.loop.call_soon(self.waiting.popleft(), None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
