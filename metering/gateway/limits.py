@@ -97,7 +97,8 @@ class Limiter:
         if self.pipe is None:
             told(_seconds(self.shares.take(use)))
             return
-        deadline = milliseconds() + self.lead + round(self.patience * 1000)
+        # Past the deadline Redis takes nothing: nobody waits any more, and the call may be refused here.
+        deadline = milliseconds() + self.pipe.sure + self.lead
         words = _take(key_id, deadline, requests_per_minute, tokens_per_minute, 1, tokens)
         self.pipe.evaluate(TAKE_SCRIPT, words, partial(self._answered, self.pipe, use, told))
 
@@ -144,7 +145,9 @@ class Limiter:
         """A pipe that answers as fast as it must for a call."""
         pipe = await connect(self.address, self.patience)
         try:
-            clock = await pipe.ask(*HELLO_SCRIPT.in_full(b"1", f"{PREFIX}hello".encode()))
+            for script in (TAKE_SCRIPT, GIVE_BACK_SCRIPT):
+                await pipe.ask(script.load)
+            clock = await pipe.ask(HELLO_SCRIPT.in_full((b"1", f"{PREFIX}hello".encode())))
         except BaseException:
             pipe.end("it is of no use")
             raise
