@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from billing.pricing import Charge
     from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
-    from metering.gateway.caps import Cap
     from metering.gateway.server import Request
     from metering.providers.base import Reader, Route
     from metering.tags import Tags
@@ -54,6 +53,7 @@ class Call:
         "id",
         "input_estimate",
         "key",
+        "limited",
         "limits",
         "metered",
         "model",
@@ -63,6 +63,7 @@ class Call:
         "started",
         "stream",
         "tags",
+        "total_tokens",
     )
 
     def __init__(
@@ -96,6 +97,8 @@ class Call:
             caps.of(key.id, self.client) if caps is not NO_CAPS and endpoint.metered and not endpoint.free else []
         )
         self.budget_head = b""
+        self.limited = self.metered and (key.requests_per_minute is not None or key.tokens_per_minute is not None)
+        self.total_tokens = 0
 
     # what the client asked
 
@@ -113,7 +116,7 @@ class Call:
         self.asks_usage = endpoint.asks_usage and self.stream
         self.input_estimate = tokens.estimate_input(len(body))
 
-    def hold(self, caps: list[Cap]) -> Hold:
+    def hold(self) -> Hold:
         """What to reserve: the worst case, which a limit on the output makes real where the client set none.
 
         Raises Refusal `model_not_priced`, or `invalid_request` where what the call uses has no bound.
@@ -130,7 +133,7 @@ class Call:
             raise Refusal("model_not_priced")
         self.limits = bounds.limits
         intent = orjson.dumps(self.intent()).decode()
-        return Hold(self.id, self.key.workspace.id, self.moment, amount, caps, intent)
+        return Hold(self.id, self.key.workspace.id, self.moment, amount, self.caps, intent)
 
     def message(self, request: Request) -> bytes:
         """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
@@ -211,6 +214,7 @@ class Call:
         record = self._facts("result")
         _add_money(record, reading, charge, unpaid=unpaid)
         self.cost = record["cost"]
+        self.total_tokens = reading.usage.total_tokens if reading.usage else 0
         record["model"] = reading.model or self.model
         record["requested_model"] = self.model
         record["status"] = status

@@ -216,6 +216,8 @@ class MeteredExchange:
         if self.client is None and dispatched:
             status = "aborted"
         self.gateway.write(self.call.result(reading, status=status, http_status=self.status, dispatched=dispatched))
+        if self.call.limited:
+            self.gateway.correct_tokens(self.call)
         if self.gateway.spool.sync:
             self.held = []
             self.gateway.when_written(self._release)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from billing.catalogue import Catalogue
     from metering.gateway.call import Call
     from metering.gateway.directory import Directory
+    from metering.gateway.limits import Limiter
     from metering.gateway.reservations import Reservations
     from metering.gateway.server import Downstream, Exchange, Limits, Request
     from metering.gateway.spool import Spool
@@ -59,6 +60,7 @@ class Gateway:
         spool: Spool,
         pool: Pool,
         reservations: Reservations,
+        limiter: Limiter,
         site: Origin,
         trust_forwarded: bool = False,
     ) -> None:
@@ -69,6 +71,7 @@ class Gateway:
         self.spool = spool
         self.pool = pool
         self.reservations = reservations
+        self.limiter = limiter
         self.site = site
         self.trust_forwarded = trust_forwarded
         self.connections: set[Downstream] = set()
@@ -121,6 +124,11 @@ class Gateway:
         else:
             self.pool.request(call.credential.origin, message, sink)
 
+    def check_spool(self) -> None:
+        """Raises SpoolFull when the spool has no room for another call."""
+        if self.spool.full:
+            raise SpoolFull("The spool has reached its limit: is the recorder running?")
+
     def write(self, record: dict[str, Any]) -> None:
         """Write a result; one that the disk has no room for is kept in memory until it has."""
         line = encode(record)
@@ -129,6 +137,11 @@ class Gateway:
         except (SpoolFull, OSError) as error:
             logger.critical("The spool takes no more lines; %d wait in memory: %s", len(self.unwritten) + 1, error)
             self.unwritten.append(line)
+
+    def correct_tokens(self, call: Call) -> None:
+        """Have the key's token limit count what a call used in place of what was assumed."""
+        more = call.total_tokens - call.input_estimate
+        self.limiter.spent(call.key.id, call.key.tokens_per_minute, more, call.elapsed_ms())
 
     def when_written(self, step: Callable[[], None]) -> None:
         """Do `step` now, or once the lines so far are on the disk where SPOOL_SYNC asks for that."""

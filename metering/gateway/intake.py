@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 
 
 class Admission:
-    """One request on its way in. Stands as the exchange while an unseen key is looked up."""
+    """One request on its way in: `stage` is who answers it, this admission until the call starts."""
 
-    __slots__ = ("client", "dialect", "door", "gateway", "key", "left", "request")
+    __slots__ = ("client", "dialect", "door", "gateway", "key", "left", "request", "stage")
 
     def __init__(self, gateway: Gateway, request: Request, client: Downstream) -> None:
         self.gateway = gateway
@@ -46,9 +46,10 @@ class Admission:
         self.left = False
         self.door: Door | None = None
         self.dialect = "openai"
+        self.stage: Exchange | None = self
 
     def open(self) -> Exchange | None:
-        """Let the call in, refuse it, or wait for its key."""
+        """Let the call in, refuse it, or wait for its key, its rate limit or its caps."""
         try:
             door = self._read()
             if self.request.method in (b"HEAD", b"OPTIONS"):
@@ -62,8 +63,9 @@ class Admission:
         key = directory.find(door.digest)
         if key is None and door.digest not in directory.unknown:
             directory.look_up(door.digest, self._looked_up)
-            return self
-        return self._admit(key)
+        else:
+            self._admit(key)
+        return self.stage
 
     def _read(self) -> Door:
         self.door = door = read_target(self.request.target)
@@ -80,52 +82,89 @@ class Admission:
         if self.left:
             return
         if reached:
-            self.client.answered_by(self._admit(key))
+            self._admit(key)
         else:
             self._refuse(Refusal("budget_unavailable", NO_LEDGER))
 
-    def _admit(self, key: Key | None) -> Exchange | None:
+    def _admit(self, key: Key | None) -> None:
         self.key = key
         try:
             owner = self._owner(key)
             if self._declares():
                 self._declare(owner)
-                return None
+                return
             call = self._call(owner)
-            caps = call.caps
-            hold = call.hold(caps) if caps else None
         except Refusal as refusal:
             self._refuse(refusal)
-            return None
-        if hold is None:
-            return self._start(call)
+            return
+        if call.limited:
+            self.gateway.limiter.admit(
+                owner.id,
+                owner.requests_per_minute,
+                owner.tokens_per_minute,
+                call.input_estimate,
+                partial(self._limited, call),
+            )
+        else:
+            self._reserve(call)
+
+    def _limited(self, call: Call, wait: int) -> None:
+        """The rate limits have spoken: 0, or the seconds after which to try again."""
+        if self.left:
+            return
+        if wait:
+            self._refuse(Refusal("rate_limited", retry_after=wait))
+        else:
+            self._reserve(call)
+
+    def _reserve(self, call: Call) -> None:
+        if not call.caps:
+            self._start(call)
+            return
+        try:
+            hold = call.hold()
+        except Refusal as refusal:
+            self._give_back(call)
+            self._refuse(refusal)
+            return
         self.gateway.reservations.reserve(hold, partial(self._decided, call))
-        return self
 
     def _decided(self, call: Call, verdict: Verdict | None) -> None:
         """The caps have spoken, or cannot be asked."""
-        if self.left:
-            if verdict is not None and verdict.code == ADMITTED:
-                self.gateway.reservations.release(call.id)
-        elif verdict is None:
-            self._refuse(Refusal("budget_unavailable", retry_after=1))
-        elif verdict.code != ADMITTED:
-            self._refuse(budget_refusal(verdict, call.key.workspace.budget_status), budget_head(verdict))
-        else:
+        if verdict is not None and verdict.code == ADMITTED:
             call.budget_head = budget_head(verdict)
-            self.client.answered_by(self._start(call))
+            if self.left:
+                self.gateway.reservations.release(call.id)
+            else:
+                self._start(call)
+            return
+        self._give_back(call)
+        if self.left:
+            return
+        if verdict is None:
+            self._refuse(Refusal("budget_unavailable", retry_after=1))
+        else:
+            self._refuse(budget_refusal(verdict, call.key.workspace.budget_status), budget_head(verdict))
 
-    def _start(self, call: Call) -> Exchange | None:
+    def _give_back(self, call: Call) -> None:
+        """Return the tokens that a rate limit has counted for a call which is not made."""
+        if call.limited:
+            self.gateway.limiter.spent(call.key.id, call.key.tokens_per_minute, -call.input_estimate, call.elapsed_ms())
+
+    def _start(self, call: Call) -> None:
         exchange = MeteredExchange(self.gateway, self.client, call)
         try:
+            self.gateway.check_spool()
             exchange.start(self.request)
         except (SpoolFull, OSError) as error:
             logger.critical("The spool takes no more lines, so calls are refused: %s", error)
+            self._give_back(call)
             if call.caps:
                 self.gateway.reservations.release(call.id)
             self._refuse(Refusal("budget_unavailable", NO_SPOOL))
-            return None
-        return exchange
+            return
+        self.stage = exchange
+        self.client.answered_by(exchange)
 
     def _owner(self, key: Key | None) -> Key:
         if key is None:
@@ -145,6 +184,7 @@ class Admission:
         assert self.door is not None
         record, answer = declared.declare(key, self.request.body, self.door.tags, self.gateway.catalogue)
         try:
+            self.gateway.check_spool()
             self.gateway.spool.append(encode(record))
         except (SpoolFull, OSError) as error:
             raise Refusal("budget_unavailable", NO_SPOOL) from error
@@ -198,6 +238,7 @@ class Admission:
             day = workspace.day(time.time())
             client = self.key.client if self.key.client is not None else self._client_tag()
             self.gateway.refusals[workspace.id, day, client, self.key.id, refusal.code] += 1
+        self.stage = None
         respond_refusal(self.client, refusal, self.dialect, more)
 
     def _client_tag(self) -> str:
@@ -206,7 +247,7 @@ class Admission:
         except Refusal:
             return ""
 
-    # the client, while its key is looked up
+    # the client, while the call waits
 
     def client_gone(self) -> None:
         self.left = True

@@ -14,6 +14,7 @@ import uvloop
 from billing.catalogue import Catalogue
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
+from metering.gateway.limits import Limiter
 from metering.gateway.reservations import Reservations
 from metering.gateway.server import Downstream, Limits
 from metering.gateway.spool import Spool
@@ -37,6 +38,8 @@ class Configuration:
 
     database: dict[str, Any]
     keyring: Keyring
+    redis_url: str
+    processes: int
     spool_directory: Path
     spool_max_bytes: int
     spool_sync: bool
@@ -63,7 +66,8 @@ async def serve(listener: socket.socket, configuration: Configuration, leaving: 
     spool = Spool(configuration.spool_directory, configuration.spool_max_bytes, configuration.spool_sync)
     spool.open()
     gateway = _gateway(configuration, spool)
-    lives = (gateway.directory.keep_up(), gateway.reservations.keep_up(), gateway.tick(), _watch_master(stop))
+    keeping_up = (gateway.directory.keep_up(), gateway.reservations.keep_up(), gateway.limiter.run())
+    lives = (*keeping_up, gateway.tick(), _watch_master(stop))
     tasks = [asyncio.create_task(life) for life in lives]
     server = await loop.create_server(lambda: Downstream(gateway), sock=listener, backlog=BACKLOG)
     await stop.wait()
@@ -99,6 +103,7 @@ def _gateway(configuration: Configuration, spool: Spool) -> Gateway:
         spool=spool,
         pool=pool,
         reservations=Reservations(configuration.database, spool.process),
+        limiter=Limiter(configuration.redis_url, configuration.processes),
         site=Origin("site", socket=configuration.site_socket),
         trust_forwarded=configuration.trust_forwarded,
     )

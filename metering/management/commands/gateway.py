@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            master = Master(options["host"], options["port"], options["workers"], configuration())
+            master = Master(options["host"], options["port"], options["workers"], configuration(options["workers"]))
         except OSError as error:
             where = f"{options['host']}:{options['port']}"
             raise CommandError(f"Cannot listen on {where}: {error.strerror}. Set PORT to a free one.") from error
@@ -38,13 +38,15 @@ class Command(BaseCommand):
         master.run()
 
 
-def configuration() -> Configuration:
-    """What the settings say about the gateway."""
+def configuration(processes: int) -> Configuration:
+    """What the settings say about the gateway; its processes share the rate limits when Redis is away."""
     parameters = connection.get_connection_params()
     database = {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
     return Configuration(
         database=database,
         keyring=keyring(),
+        redis_url=settings.REDIS_URL,
+        processes=processes,
         spool_directory=settings.SPOOL_DIR,
         spool_max_bytes=settings.SPOOL_MAX_BYTES,
         spool_sync=settings.SPOOL_SYNC,

@@ -22,6 +22,7 @@ from metering.gateway.accounts import CredentialRow, Key, Workspace, credential_
 from metering.gateway.caps import NO_CAPS
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
+from metering.gateway.limits import Limiter
 from metering.gateway.reservations import Reservations
 from metering.gateway.server import Downstream, Limits
 from metering.gateway.spool import Spool
@@ -175,6 +176,7 @@ async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: b
         spool=spool,
         pool=Pool(connect_seconds=2, idle_seconds=30, allow_private=changes.get("allow_private", True)),
         reservations=Reservations(changes.get("database", UNREACHABLE), spool.process),
+        limiter=Limiter("redis://127.0.0.1:1/0", 1),
         site=Origin("site", socket=str(changes.get("site", "/nonexistent"))),
     )
     server = await loop.create_server(lambda: Downstream(gateway), "127.0.0.1", 0)

@@ -373,3 +373,52 @@ def _message(body: bytes) -> bytes:
         % (CHAT.encode(), KEY.encode(), len(body))
         + body
     )
+
+
+def limit(gateway: Running, **fields: Any) -> None:
+    """Give the test's key limits or lists."""
+    [(digest, key)] = gateway.gateway.directory.keys.items()
+    gateway.gateway.directory.keys[digest] = replace(key, **fields)
+
+
+def test_rate_limit_is_told_with_a_wait(gateway: Running, provider: Provider) -> None:
+    limit(gateway, requests_per_minute=2)
+    answers = [gateway.call(CHAT, ASK) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["x-metering-error"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+    assert len(provider.received) == 2
+
+
+def test_token_limit_counts_what_was_used(gateway: Running, provider: Provider) -> None:
+    provider.answer = lambda received: completion(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
+    limit(gateway, tokens_per_minute=1000)
+    assert gateway.call(CHAT, ASK).status == 200
+    assert gateway.call(CHAT, ASK).headers["x-metering-error"] == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("lists", "status"),
+    [
+        ({"allowed_models": ("gpt-4o-*",)}, 200),
+        ({"allowed_models": ("gpt-5*", "claude-*")}, 403),
+        ({"allowed_providers": ("openai",)}, 200),
+        ({"allowed_providers": ("anthropic",)}, 403),
+    ],
+)
+def test_key_may_use_what_its_lists_allow(
+    gateway: Running, provider: Provider, lists: dict[str, Any], status: int
+) -> None:
+    limit(gateway, **lists)
+    answer = gateway.call(CHAT, ASK)
+    assert (answer.status, len(provider.received)) == (status, status == 200)
+    if status == 403:
+        assert answer.headers["x-metering-error"] == "model_not_allowed"
+
+
+def test_full_spool_refuses_new_calls(gateway: Running, provider: Provider) -> None:
+    gateway.gateway.spool.max_bytes = 0
+    gateway.gateway.spool._look_at = 0
+    answer = gateway.call(CHAT, ASK)
+    assert (answer.status, answer.headers["x-metering-error"]) == (503, "budget_unavailable")
+    assert provider.received == []

@@ -45,7 +45,7 @@ def capped(start: Start, provider: Provider, budget: Budget, **changes: Any) -> 
 def spend(budget: Budget, settled: int, reserved: int = 0) -> None:
     """Have so much of this month's budget used."""
     zone = Workspace.objects.get(pk=budget.workspace_id)
-    starts, ends = month_bounds(timezone.now(), timezone.get_default_timezone())  # type: ignore[arg-type]
+    starts, ends = month_bounds(timezone.now(), timezone.get_default_timezone())
     BudgetPeriod.objects.create(
         budget_id=budget.pk, workspace_id=zone.pk, starts_at=starts, ends_at=ends, settled=settled, reserved=reserved
     )

@@ -27,6 +27,8 @@ def serve(port: int, spool: str) -> None:
     configuration = Configuration(
         database={"host": "127.0.0.1", "port": 1},
         keyring=KEYRING,
+        redis_url="redis://127.0.0.1:1/0",
+        processes=WORKERS,
         spool_directory=Path(spool),
         spool_max_bytes=2**20,
         spool_sync=False,
