@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt lock clean
+.PHONY: help run test faults check fmt lock clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -13,6 +13,9 @@ run: .venv/runtime ## Serve the whole product on http://127.0.0.1:8000 until Ctr
 
 test: .venv/tools ## Run the tests; ARGS="-k spool" picks some
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/tools ## Kill and cut a running product, again and again, and print what was lost (about ten minutes)
+	@FAULTS=full $(BIN)/python -m pytest -p no:xdist -q tests/faults
 
 check: .venv/tools ## Lint, types, layers, templates, migrations, known vulnerabilities
 	$(BIN)/ruff check .
