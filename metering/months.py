@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    Bounds = tuple[datetime, datetime]
+
 MONTHS = 12
+
+
+def budget_month(moment: datetime, zone: ZoneInfo, first_day: int, last: Bounds | None) -> Bounds:
+    """The UTC bounds of the budget's month that holds `moment`; `last` is the latest month that was opened, if any.
+
+    An open month keeps its bounds when the zone or the billing day is changed: the next begins where it ends.
+    """
+    if last and last[0] <= moment < last[1]:
+        return last
+    starts, ends = month_bounds(moment, zone, first_day)
+    return (last[1], ends) if last and starts < last[1] <= moment else (starts, ends)
 
 
 def month_bounds(moment: datetime, zone: ZoneInfo, first_day: int = 1) -> tuple[datetime, datetime]:

@@ -6,7 +6,7 @@ import datetime as dt
 import zoneinfo
 from typing import NamedTuple
 
-from metering.months import month_bounds
+from metering.months import budget_month
 
 
 class CapRow(NamedTuple):
@@ -25,27 +25,19 @@ class CapRow(NamedTuple):
 class Cap:
     """A hard budget. Its limit and what is used of it stand in PostgreSQL alone."""
 
-    __slots__ = ("_ends", "_starts", "billing_day", "id", "name", "zone")
+    __slots__ = ("_last", "billing_day", "id", "name", "zone")
 
     def __init__(self, row: CapRow) -> None:
         self.id = row.id
         self.name = "this key" if row.key else row.client or "the workspace"
         self.zone = zoneinfo.ZoneInfo(row.zone)
         self.billing_day = row.billing_day
-        never = dt.datetime.min.replace(tzinfo=dt.UTC)
-        self._starts, self._ends = row.starts or never, row.ends or never
+        self._last = (row.starts, row.ends) if row.starts and row.ends else None
 
     def period(self, moment: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
-        """The UTC bounds of the month that a call of this moment belongs to.
-
-        An open month keeps its bounds when the zone or the billing day is changed: the next begins where it ends.
-        """
-        if not self._starts <= moment < self._ends:
-            starts, ends = month_bounds(moment, self.zone, self.billing_day)
-            if starts < self._ends < ends and moment >= self._ends:
-                starts = self._ends
-            self._starts, self._ends = starts, ends
-        return self._starts, self._ends
+        """The UTC bounds of the month that a call of this moment belongs to."""
+        self._last = budget_month(moment, self.zone, self.billing_day, self._last)
+        return self._last
 
 
 class Caps:

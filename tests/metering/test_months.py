@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.months import month_bounds
+from metering.months import budget_month, month_bounds
 
 ZONES = [
     "Pacific/Kiritimati",
@@ -62,6 +62,31 @@ def test_months_cover_time_without_gap_or_overlap(moment: datetime, zone: str, d
     assert timedelta(days=27) < ends - starts < timedelta(days=32)
     assert month_bounds(ends, ZoneInfo(zone), day)[0] == ends
     assert month_bounds(starts - timedelta(microseconds=1), ZoneInfo(zone), day)[1] == starts
+
+
+JUNE = (datetime(2026, 5, 31, 22, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
+"""June in Vienna."""
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "moment", "starts", "ends"),
+    [
+        ("Asia/Tokyo", 15, "2026-06-20T12:00", "2026-05-31T22:00", "2026-06-30T22:00"),
+        ("UTC", 1, "2026-06-30T23:00", "2026-06-30T22:00", "2026-07-01T00:00"),
+        ("UTC", 15, "2026-07-02T00:00", "2026-06-30T22:00", "2026-07-15T00:00"),
+        ("America/Toronto", 1, "2026-07-01T05:00", "2026-07-01T04:00", "2026-08-01T04:00"),
+        ("Europe/Vienna", 1, "2026-06-30T22:00", "2026-06-30T22:00", "2026-07-31T22:00"),
+        ("Europe/Vienna", 1, "2026-05-01T00:00", "2026-04-30T22:00", "2026-05-31T22:00"),
+    ],
+)
+def test_open_month_keeps_its_bounds_and_the_next_begins_where_it_ends(
+    zone: str, day: int, moment: str, starts: str, ends: str
+) -> None:
+    assert budget_month(_utc(moment), ZoneInfo(zone), day, JUNE) == (_utc(starts), _utc(ends))
+
+
+def test_first_month_of_a_budget() -> None:
+    assert budget_month(JUNE[0], ZoneInfo("Europe/Vienna"), 1, None) == JUNE
 
 
 def _utc(text: str) -> datetime:
