@@ -6,7 +6,7 @@ from django.utils import timezone
 from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory, Password
 
-from metering.models import ApiKey, Client, ProviderCredential
+from metering.models import ApiKey, Budget, Client, ProviderCredential
 from tokonomics.crypto import digest, new_api_key, new_api_token
 from tokonomics.ids import new_id
 from tokonomics.models import ApiToken, Membership, Role, User, Workspace
@@ -99,3 +99,14 @@ class ApiKeyFactory(DjangoModelFactory[ApiKey]):
     name = Sequence(lambda number: f"Key {number}")
     digest = LazyAttribute(lambda row: digest(row.key))
     last_four = LazyAttribute(lambda row: row.key[-4:])
+
+
+class BudgetFactory(DjangoModelFactory[Budget]):
+    """A cap of 900 dollars a month on a workspace; give `client=` or `key=` for another target."""
+
+    class Meta:
+        model = Budget
+
+    workspace = SubFactory(WorkspaceFactory)
+    limit = 900 * 10**9
+    hard = True

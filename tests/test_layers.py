@@ -19,7 +19,7 @@ LAYERS = {
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
         metering.answers metering.bounds metering.chart metering.compression metering.errors metering.json_edit
-        metering.json_stream metering.multipart metering.periods metering.providers metering.records metering.sse
+        metering.json_stream metering.meter metering.months metering.multipart metering.periods metering.providers metering.records metering.sse
         metering.tags metering.tokens metering.usage
         billing.catalogue billing.decomposition billing.money billing.pricing billing.reading billing.sandbox
         billing.worst_case
@@ -41,7 +41,7 @@ STARTERS = [f"{app}.management.commands.{name}" for app in APPS for name in ("ga
 """Commands that start another edge or the whole, and so know it."""
 DOORED = (".api", ".forms", ".views")
 """Edges that visitors reach: they find rows from a workspace that a door has let them into."""
-TENANT_MODELS = "Client ProviderCredential ApiKey UsageEvent Membership Invitation ApiToken AuditEntry".split()
+TENANT_MODELS = "Client ProviderCredential ApiKey Budget UsageEvent Membership Invitation ApiToken AuditEntry".split()
 
 
 def unit_of(module: str) -> str:
