@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from metering import providers
 from metering.gateway.caps import NO_CAPS
-from metering.gateway.upstream import Origin
+from metering.gateway.origin import Origin
 from tokonomics.crypto import Undecryptable
 
 if TYPE_CHECKING:

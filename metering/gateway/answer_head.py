@@ -10,7 +10,7 @@ from metering.gateway.headers import to_client
 
 if TYPE_CHECKING:
     from metering.gateway.call import Call
-    from metering.gateway.upstream import Headers
+    from metering.gateway.origin import Headers
 
 STREAM_TYPES = (b"text/event-stream", b"application/x-ndjson", b"application/vnd.amazon.eventstream")
 UNATTRIBUTED = b"Unattributed"

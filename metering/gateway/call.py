@@ -14,10 +14,10 @@ from billing.worst_case import worst_case
 from metering import tokens
 from metering.bounds import bound
 from metering.errors import Refusal
+from metering.gateway.bodies import model_of, read_form, read_json
 from metering.gateway.caps import NO_CAPS
 from metering.gateway.headers import to_provider
 from metering.gateway.reservations import Hold
-from metering.multipart import InvalidForm, text_fields
 from metering.providers.injection import ask_for_usage, limit_output
 from metering.usage import Reading, Usage
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from billing.pricing import Charge
     from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
-    from metering.gateway.server import Request
+    from metering.gateway.request import Request
     from metering.providers.base import Reader, Route
     from metering.tags import Tags
 
@@ -108,9 +108,9 @@ class Call:
         if not self.metered:
             return
         endpoint = self.route.endpoint
-        self.document = _form(body) if endpoint.form else _document(body)
+        self.document = read_form(body) if endpoint.form else read_json(body)
         if not self.model:
-            self.model = _model(self.document)
+            self.model = model_of(self.document)
         if self.route.stream is None:
             self.stream = self.document.get("stream") in (True, "true")
         self.asks_usage = endpoint.asks_usage and self.stream
@@ -276,30 +276,3 @@ def _add_money(record: dict[str, Any], reading: Reading, charge: Charge | None, 
     record["price_version"] = charge.version if charge else ""
     record["lines"] = [line.texts() for line in charge.lines] if charge else []
     record["provider_cost"] = reading.provider_cost
-
-
-def _document(body: bytearray) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refusal("invalid_request", "The body is not valid JSON.") from error
-    if not isinstance(document, dict):
-        raise Refusal("invalid_request", "The body must be a JSON object.")
-    return document
-
-
-def _form(body: bytearray) -> dict[str, Any]:
-    """The short fields of a form with files (multipart/form-data, or JSON where the endpoint takes both)."""
-    if body[:1] == b"{":
-        return _document(body)
-    try:
-        return dict(text_fields(body))
-    except InvalidForm as error:
-        raise Refusal("invalid_request", str(error)) from error
-
-
-def _model(document: dict[str, Any]) -> str:
-    model = document.get("model")
-    if not isinstance(model, str) or not model or len(model) > 256:
-        raise Refusal("invalid_request", 'The body must name the model as a text, such as "model": "gpt-4.1-mini".')
-    return model

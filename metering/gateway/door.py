@@ -12,7 +12,7 @@ from metering.errors import Refusal
 from metering.gateway.headers import KEY_HEADERS
 
 if TYPE_CHECKING:
-    from metering.gateway.server import Request
+    from metering.gateway.request import Request
     from metering.providers.base import Provider
 
 PREFIX = b"/proxy/"

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from metering.gateway.call import Call
     from metering.gateway.gateway import Gateway
-    from metering.gateway.server import Downstream, Request
-    from metering.gateway.upstream import ConnectFailed, Connection, Headers
+    from metering.gateway.origin import ConnectFailed, Connection, Headers
+    from metering.gateway.request import Request
+    from metering.gateway.server import Downstream
 
 BUFFER_BYTES = 64 * 1024 * 1024
 """An unstreamed answer is held until its cost is known; no provider sends one this large."""

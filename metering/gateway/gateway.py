@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from metering.gateway.call import Call
     from metering.gateway.directory import Directory
     from metering.gateway.limits import Limiter
+    from metering.gateway.origin import Origin
+    from metering.gateway.request import Exchange, Limits, Request
     from metering.gateway.reservations import Reservations
-    from metering.gateway.server import Downstream, Exchange, Limits, Request
+    from metering.gateway.server import Downstream
     from metering.gateway.spool import Spool
-    from metering.gateway.upstream import Origin, Pool
+    from metering.gateway.upstream import Pool
 
 TICK_SECONDS = 0.5
 FRESH_SECONDS = 2

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from metering.gateway.upstream import Headers
+    from metering.gateway.origin import Headers
 
 NONE: frozenset[bytes] = frozenset()
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")

@@ -21,8 +21,9 @@ from metering.tags import parse_tags
 if TYPE_CHECKING:
     from metering.gateway.accounts import Credential, Key
     from metering.gateway.gateway import Gateway
+    from metering.gateway.request import Exchange, Request
     from metering.gateway.reservations import Verdict
-    from metering.gateway.server import Downstream, Exchange, Request
+    from metering.gateway.server import Downstream
     from metering.providers.base import Route
 
 ALLOW = b"allow: GET, HEAD, OPTIONS, POST\r\n"

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from metering.gateway.headers import HOP_BY_HOP
 
 if TYPE_CHECKING:
-    from metering.gateway.server import Downstream, Request
-    from metering.gateway.upstream import ConnectFailed, Connection, Headers, Origin, Pool
+    from metering.gateway.origin import ConnectFailed, Connection, Headers, Origin
+    from metering.gateway.request import Request
+    from metering.gateway.server import Downstream
+    from metering.gateway.upstream import Pool
 
 RESTART_SECONDS = 10
 RETRY_SECONDS = 0.2

@@ -12,7 +12,7 @@ import orjson
 
 from metering import providers
 from metering.gateway.accounts import Credential
-from metering.gateway.upstream import Origin
+from metering.gateway.origin import Origin
 
 if TYPE_CHECKING:
     from metering.gateway.call import Call

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
+from metering.gateway.request import Request
+
 if TYPE_CHECKING:
-    from metering.gateway.upstream import Headers
+    from metering.gateway.request import Exchange, Handler
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -26,73 +27,6 @@ LINGER_SECONDS = 2
 BUG = b'{"error":{"message":"A bug of ours, not of your call: it is in the log. Try again, and tell the operator."}}'
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may send, and how long it may take; sizes in bytes, times in seconds."""
-
-    head_bytes: int = 16 * 1024
-    body_bytes: int = 25 * 1024 * 1024
-    headers: int = 100
-    head_seconds: float = 15
-    body_seconds: float = 60
-    idle_seconds: float = 75
-
-
-@dataclass(slots=True)
-class Request:
-    """One request as it came: header names in lower case, the target undecoded."""
-
-    method: bytes = b""
-    target: bytes = b""
-    headers: Headers = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
-    version: str = "1.1"
-    keep_alive: bool = True
-    peer: str = ""
-
-    def header(self, name: bytes) -> bytes | None:
-        """The first value of a header, or None."""
-        for header, value in self.headers:
-            if header == name:
-                return value
-        return None
-
-
-def _size(request: Request) -> int:
-    """Bytes of the target and of all headers."""
-    return sum(len(name) + len(value) for name, value in request.headers) + len(request.target)
-
-
-class Exchange(Protocol):
-    """What answers one request."""
-
-    def client_gone(self) -> None:
-        """The client closed the connection before it had the whole answer."""
-
-    def client_slow(self) -> None:
-        """The client does not read: stop reading upstream."""
-
-    def client_ready(self) -> None:
-        """The client reads again."""
-
-
-class Handler(Protocol):
-    """What stands behind the door."""
-
-    limits: Limits
-    connections: set[Downstream]
-    draining: bool
-
-    def handle(self, request: Request, client: Downstream) -> Exchange | None:
-        """Start to answer; None when the answer was already given."""
-
-    def refuse(self, request: Request, client: Downstream, status: int, code: str, message: str) -> None:
-        """Answer a request that is too large or too slow to be handled, in its dialect."""
-
-    def time(self) -> float:
-        """Loop time in seconds."""
 
 
 class Downstream(asyncio.Protocol):
@@ -202,7 +136,7 @@ class Downstream(asyncio.Protocol):
         request.keep_alive = self.parser.should_keep_alive()
         limits = self.handler.limits
         names = [name for name, _ in request.headers]
-        if len(names) > limits.headers or (received > limits.head_bytes and _size(request) > limits.head_bytes):
+        if len(names) > limits.headers or (received > limits.head_bytes and request.head_bytes() > limits.head_bytes):
             self._reject(431, "invalid_request", "The request's headers are too large.")
         elif names.count(b"host") != 1:
             self._reject(400, "invalid_request", "A request needs exactly one Host header.")

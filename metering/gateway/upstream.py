@@ -9,72 +9,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
+from metering.gateway.origin import ConnectFailed
 from tokonomics.addresses import is_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Headers = list[tuple[bytes, bytes]]
+    from metering.gateway.origin import Headers, Origin, Sink
 
 NO_BODY_LENGTH = (204, 304)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where to connect: host and port, or the path of a Unix socket.
-
-    `guarded` hosts were named by a tenant: they may only resolve to addresses that tenants may reach.
-    """
-
-    host: str
-    port: int = 0
-    tls: bool = False
-    socket: str = ""
-    guarded: bool = False
-
-
-class ConnectFailed(Exception):
-    """No connection could be made, so nothing was sent; the message says why."""
-
-
-class Connection(Protocol):
-    """What carries one exchange, as far as its sink has a hand in it."""
-
-    def close(self) -> None:
-        """Drop it; the sink hears nothing more."""
-
-    def pause(self) -> None:
-        """Stop reading: the client is slow."""
-
-    def resume(self) -> None:
-        """Read on."""
-
-
-class Sink(Protocol):
-    """Who asked: told of each step of one exchange, in this order."""
-
-    def wants_dispatch(self, connection: Connection) -> bool:
-        """A connection is there and the request is about to leave; False calls it off."""
-
-    def failed(self, error: ConnectFailed) -> None:
-        """No connection could be made."""
-
-    def head(self, status: int, headers: Headers) -> None:
-        """The answer's head; header names are in lower case."""
-
-    def body(self, data: bytes) -> None:
-        """A piece of the answer's body."""
-
-    def end(self) -> None:
-        """The answer is complete."""
-
-    def lost(self, reason: str) -> None:
-        """The connection broke, or spoke no HTTP, before the answer was complete."""
 
 
 class UpstreamConnection(asyncio.Protocol):

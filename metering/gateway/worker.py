@@ -15,10 +15,12 @@ from billing.catalogue import Catalogue
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
 from metering.gateway.limits import Limiter
+from metering.gateway.origin import Origin
+from metering.gateway.request import Limits
 from metering.gateway.reservations import Reservations
-from metering.gateway.server import Downstream, Limits
+from metering.gateway.server import Downstream
 from metering.gateway.spool import Spool
-from metering.gateway.upstream import Origin, Pool
+from metering.gateway.upstream import Pool
 
 if TYPE_CHECKING:
     import socket

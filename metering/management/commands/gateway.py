@@ -10,7 +10,7 @@ from django.db import connection
 
 from metering.gateway.gateway import Times
 from metering.gateway.master import Master
-from metering.gateway.server import Limits
+from metering.gateway.request import Limits
 from metering.gateway.worker import Configuration
 from tokonomics.secrets import keyring
 

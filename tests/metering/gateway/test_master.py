@@ -15,7 +15,7 @@ import pytest
 
 from metering.gateway.gateway import Times
 from metering.gateway.master import Master
-from metering.gateway.server import Limits
+from metering.gateway.request import Limits
 from metering.gateway.worker import Configuration
 from tests.metering.gateway.conftest import KEYRING, eventually
 
