@@ -16,6 +16,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from metering import clock
+from metering.key_limits import UNLIMITED, Limits, clean_limits
 from metering.models import ApiKey, Client, DailyUsage, ProviderCredential
 from tokonomics import audit
 from tokonomics.audit import Actor
@@ -34,12 +35,14 @@ def mint_key(
     name: str,
     client: Client | None = None,
     credential: ProviderCredential | None = None,
+    limits: Limits = UNLIMITED,
     actor: Actor | None,
 ) -> tuple[ApiKey, str]:
     """Make a key; returns its row and the key itself, which is not kept.
 
     With a client all its calls are that client's; with a credential they use that account at its provider.
-    Raises ValidationError for a blank or overlong name, and for a client or credential that is archived or not its own.
+    Raises ValidationError for a blank or overlong name, for limits that no call could meet (by field), and for a
+    client or credential that is archived or not its own.
     """
     for bound in (client, credential):
         if bound is not None and (bound.workspace_id != workspace.pk or bound.archived_at):
@@ -53,6 +56,7 @@ def mint_key(
         digest=digest(key),
         last_four=key[-4:],
         created_by=actor if isinstance(actor, User) else None,
+        **clean_limits(limits, workspace).fields(),
     )
     audit.record("made", row, workspace=workspace, actor=actor, client=client.slug if client else "")
     return row, key

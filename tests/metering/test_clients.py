@@ -4,9 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from metering.clients import make_client, usable_clients
+from metering.clients import archive_client, change_client, make_client, restore_client, usable_clients
 from metering.models import Client
-from tests.factories import ClientFactory
+from tests.factories import ApiKeyFactory, ClientFactory
 from tokonomics.models import AuditEntry, User, Workspace
 
 
@@ -62,3 +62,58 @@ def test_usable_clients_are_confirmed_and_in_use(workspace: Workspace) -> None:
     ClientFactory.create(workspace=workspace, archived_at=timezone.now())
     ClientFactory.create()
     assert usable_clients(workspace) == [adam, zoe]
+
+
+def test_a_client_with_its_own_zone(workspace: Workspace, alice: User) -> None:
+    assert make_client(workspace=workspace, name="Acme", time_zone="Asia/Tokyo", actor=alice).timezone == "Asia/Tokyo"
+    with pytest.raises(ValidationError, match="is not a time zone"):
+        make_client(workspace=workspace, name="Kestrel", time_zone="Factory", actor=alice)
+
+
+def test_a_client_is_changed(workspace: Workspace, alice: User) -> None:
+    client = ClientFactory.create(workspace=workspace, name="Acme")
+    for _ in range(2):
+        change_client(client=client, name=" Acme  Corp ", time_zone="Asia/Tokyo", actor=alice)
+    client.refresh_from_db()
+    assert (client.name, client.timezone) == ("Acme Corp", "Asia/Tokyo")
+    entry = AuditEntry.objects.get()
+    assert entry.verb == "changed"
+    assert entry.details["name"] == {"before": "Acme", "after": "Acme Corp"}
+
+
+def test_a_change_confirms_what_a_call_brought(workspace: Workspace, alice: User) -> None:
+    client = ClientFactory.create(workspace=workspace, confirmed_at=None)
+    change_client(client=client, name=client.name, time_zone="", actor=alice)
+    client.refresh_from_db()
+    assert client.confirmed_at is not None
+    assert AuditEntry.objects.get().verb == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "reason"), [("", "", "at most 256"), ("Acme", "Mars/Base", "is not a time zone")]
+)
+def test_a_change_that_is_none(workspace: Workspace, alice: User, name: str, zone: str, reason: str) -> None:
+    client = ClientFactory.create(workspace=workspace, name="Acme")
+    with pytest.raises(ValidationError, match=reason):
+        change_client(client=client, name=name, time_zone=zone, actor=alice)
+    client.refresh_from_db()
+    assert (client.name, client.timezone) == ("Acme", "")
+
+
+def test_a_client_is_put_away_and_back(workspace: Workspace, alice: User) -> None:
+    client = ClientFactory.create(workspace=workspace)
+    for deed in (archive_client, archive_client, restore_client, restore_client):
+        deed(client=client, actor=alice)
+    client.refresh_from_db()
+    assert client.archived_at is None
+    assert [entry.verb for entry in AuditEntry.objects.order_by("id")] == ["archived", "restored"]
+
+
+def test_a_client_with_keys_stays(workspace: Workspace, alice: User) -> None:
+    client = ClientFactory.create(workspace=workspace)
+    ApiKeyFactory.create(workspace=workspace, client=client)
+    ApiKeyFactory.create(workspace=workspace, client=client, revoked_at=timezone.now())
+    with pytest.raises(ValidationError, match="1 key is bound"):
+        archive_client(client=client, actor=alice)
+    client.refresh_from_db()
+    assert client.archived_at is None
