@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from metering.credentials import secret_of
-from metering.models import ApiKey, Client, ProviderCredential
+from metering.models import ApiKey, Budget, Client, ProviderCredential
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 from tokonomics.crypto import digest
 from tokonomics.models import ApiToken, User, Workspace
@@ -67,6 +67,14 @@ def test_a_second_run_adds_a_provider() -> None:
     assert sorted(ProviderCredential.objects.values_list("slug", flat=True)) == ["google", "openai"]
 
 
+def test_a_cap_is_the_fresh_key_s_alone() -> None:
+    quickstart("--cap", "0.01")
+    made = quickstart("--client", "acme-corp", "--cap", "$1,300.50")
+    budget = Budget.objects.get(key__digest=digest(made["api_key"]))
+    assert (budget.limit, budget.hard, budget.billing_day) == (1_300_500_000_000, True, 1)
+    assert sorted(Budget.objects.values_list("limit", flat=True)) == [10_000_000, 1_300_500_000_000]
+
+
 def test_a_second_run_replaces_key_and_address(settings: Settings) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = True
     quickstart(*openai("sk-old-0123456789", "--base-url", "http://127.0.0.1:9001"))
@@ -116,7 +124,9 @@ def test_the_sandbox_needs_no_account() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--cap", "300"], "Caps are not available yet"),
+        (["--cap", "much"], "--cap: Write an amount in US dollars"),
+        (["--cap", "-1"], "Give a limit above zero"),
+        (["--cap", "1000000001"], "at most a billion"),
         (["--provider-key", "sk-0123456789"], "Name the provider"),
         (["--provider", "openai"], "Paste the provider's key"),
         (["--provider", "nope", "--provider-key", "k"], "needs its address"),

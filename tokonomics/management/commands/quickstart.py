@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.urls import reverse
 
+from billing.money import InvalidAmount, parse_usd
 from metering import credentials
+from metering.budgets import set_budget
 from metering.clients import make_client
 from metering.keys import NAME_LENGTH, mint_key
 from metering.models import Client
@@ -42,13 +44,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """All of it, or with a clear message nothing."""
-        if options["cap"] is not None:
-            raise CommandError("Caps are not available yet: leave out --cap.")
+        cap = _cap(options["cap"])
         if not options["provider"] and (options["provider_key"] or options["base_url"]):
             raise CommandError("Name the provider too, such as --provider openai.")
         try:
             with transaction.atomic():
-                made = self.make(options)
+                made = self.make(options, cap)
         except ValidationError as error:
             hint = (
                 "" if settings.ALLOW_PRIVATE_ADDRESSES or "base_url" not in getattr(error, "error_dict", {}) else HINT
@@ -56,15 +57,17 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages) + hint) from error
         self.stdout.write(json.dumps(made, ensure_ascii=False))
 
-    def make(self, options: dict[str, Any]) -> dict[str, str]:
-        """What is printed; raises ValidationError."""
+    def make(self, options: dict[str, Any], cap: int | None) -> dict[str, str]:
+        """What is printed; `cap` in nano-USD. Raises ValidationError."""
         user = self.user(options["email"], options["password"])
         workspace = _workspace(user, options["workspace"])
         if options["provider"]:
             _connect(workspace, user, options["provider"], options["provider_key"], options["base_url"])
         client = _client(workspace, user, options["client"]) if options["client"] else None
         name = client.slug[:NAME_LENGTH] if client else NAME
-        _, key = mint_key(workspace=workspace, name=name, client=client, actor=user)
+        row, key = mint_key(workspace=workspace, name=name, client=client, actor=user)
+        if cap is not None:
+            set_budget(workspace=workspace, key=row, limit=cap, hard=True, actor=user)
         _, token = mint_token(workspace=workspace, name=NAME, scopes=SCOPES, actor=user)
         return {
             "api_key": key,
@@ -82,6 +85,14 @@ class Command(BaseCommand):
         if not user.check_password(password):
             self.stderr.write(f"{user.email} exists and keeps the password it has.")
         return user
+
+
+def _cap(text: str | None) -> int | None:
+    """The nano-USD of --cap; raises CommandError."""
+    try:
+        return None if text is None else parse_usd(text)
+    except InvalidAmount as error:
+        raise CommandError(f"--cap: {error}") from error
 
 
 def _workspace(user: User, name: str) -> Workspace:
