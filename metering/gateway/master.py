@@ -7,6 +7,7 @@ nobody. A worker that is told to end says so at once, and its successor serves w
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -46,6 +47,7 @@ class Master:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._replace_all)
+        gc.freeze()  # what is loaded by now is shared by all workers: no collection shall touch it
         for slot in range(len(self.listeners)):
             self._fork(slot)
         while self.slots:
