@@ -14,9 +14,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Q
 
+from metering.budgets import budgets_of
 from metering.ledger import BudgetPeriod
-from metering.models import Budget
+from metering.models import ApiKey, Budget
 from metering.months import budget_month
 
 OK, NEAR, OVER, USED_UP, PAUSED = "ok", "near", "over", "used up", "paused"
@@ -134,6 +136,16 @@ def running_calls(standing: Standing) -> int:
 def tightest(standings: Iterable[Standing]) -> Standing | None:
     """The one that holds calls back first: the least free of those that are not paused, else of those that are."""
     return min(standings, key=lambda found: (found.state == PAUSED, found.free), default=None)
+
+
+def standing_of_key(key: ApiKey, moment: datetime) -> Standing | None:
+    """The key's own budget, else the tightest of its client's and its workspace's; None: its calls have none."""
+    meant = Q(key=key) | Q(key=None, client=None)
+    if key.client_id:
+        meant |= Q(client=key.client_id)
+    found = current(budgets_of(key.workspace).filter(meant), moment).values()
+    own = [standing for standing in found if standing.budget.key_id]
+    return own[0] if own else tightest(found)
 
 
 def _last_periods(budgets: Sequence[Budget]) -> dict[UUID, BudgetPeriod]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, cast
 
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -15,8 +17,9 @@ from rest_framework.views import APIView
 
 from metering import breakdown, clock, periods
 from metering.api.base import AsWritten
-from metering.api.serializers import PeriodSerializer, SumsSerializer, period_data
+from metering.api.serializers import Dollars, PeriodSerializer, SumsSerializer, period_data
 from metering.models import ApiKey
+from metering.standings import Standing, standing_of_key
 from tokonomics.problems import InvalidParameters
 
 
@@ -86,11 +89,39 @@ class DaySerializer(SumsSerializer):
     day = serializers.DateField()
 
 
+class OwnBudgetSerializer(serializers.Serializer[Standing]):
+    """What holds the key's calls back: its own budget, else the tightest of its client's and its workspace's.
+
+    A cap stops calls, a budget only warns. limit = settled + reserved + left, unless more was spent than the limit.
+    """
+
+    of = serializers.SerializerMethodField()
+    kind = serializers.SerializerMethodField()
+    state = serializers.CharField(help_text="ok, near (from 80 %), over (a budget), used up (a cap) or paused.")
+    limit_usd = Dollars(source="limit", help_text="With a raise that runs.")
+    settled_usd = Dollars(source="settled", help_text="What the calls of its month cost.")
+    reserved_usd = Dollars(source="reserved", help_text="What running calls may still cost.")
+    left_usd = Dollars(source="free", help_text="What a new call can have.")
+    resets = serializers.DateTimeField(source="ends", default_timezone=UTC)
+
+    @extend_schema_field(serializers.ChoiceField(choices=["key", "client", "workspace"]))
+    def get_of(self, standing: Standing) -> str:
+        """Whose it is."""
+        budget = standing.budget
+        return "key" if budget.key_id else "client" if budget.client_id else "workspace"
+
+    @extend_schema_field(serializers.ChoiceField(choices=["cap", "budget"]))
+    def get_kind(self, standing: Standing) -> str:
+        """Whether it stops calls."""
+        return "cap" if standing.budget.hard else "budget"
+
+
 class OwnUsageSerializer(SumsSerializer):
-    """A key's month."""
+    """A key's month; a null budget is none."""
 
     key = OwnKeySerializer()
     period = PeriodSerializer()
+    budget = OwnBudgetSerializer(allow_null=True)
     by_model = ModelSerializer(many=True)
     by_day = DaySerializer(many=True)
 
@@ -103,16 +134,18 @@ class OwnUsage(APIView):
 
     @extend_schema(operation_id="own_usage", responses=OwnUsageSerializer)
     def get(self, request: Request) -> Response:
-        """This month of the key that asks, in its workspace's time zone."""
+        """This month of the key that asks, in its workspace's time zone, and the budget that holds its calls back."""
         if request.query_params:
             raise InvalidParameters(dict.fromkeys(request.query_params, "There is no such parameter."))
         key = cast(ApiKey, request.auth)
         month = periods.preset("month", clock.today(key.workspace))
+        budget = standing_of_key(key, timezone.now())
         used = breakdown.key_usage(key, month)
         return Response(
             {
                 "key": OwnKeySerializer(key).data,
                 "period": period_data(key.workspace, month.whole),
+                "budget": OwnBudgetSerializer(budget).data if budget else None,
                 **SumsSerializer(used.total).data,
                 "by_model": [{**columns, **SumsSerializer(sums).data} for columns, sums in used.models],
                 "by_day": [{**columns, **SumsSerializer(sums).data} for columns, sums in used.days],

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from tests.factories import ApiKeyFactory, ApiTokenFactory, ClientFactory
+from metering.models import Budget, BudgetPeriod
+from tests.factories import ApiKeyFactory, ApiTokenFactory, BudgetFactory, ClientFactory
 from tests.ledger import NOON, event, record
 from tests.metering.api.conftest import Get
 from tokonomics.models import Workspace
@@ -86,6 +87,7 @@ def test_a_key_reads_its_own_month(get: Get, workspace: Workspace) -> None:
     assert get("me/usage", bearer="mk_mine").json() == {
         "key": {"id": str(key.id), "name": "bot", "last_four": "4f2a", "client": "acme-corp"},
         "period": PERIOD | {"last_day": "2026-06-30", "end": "2026-06-30T22:00:00Z"},
+        "budget": None,
         **sums(2, "0.00000032"),
         "by_model": [
             {"provider": "openai", "model": "gpt-4.1", **sums(1, "0.0000003")},
@@ -102,6 +104,41 @@ def test_a_free_key_that_has_not_called(get: Get, workspace: Workspace) -> None:
     ApiKeyFactory.create(workspace=workspace, key="mk_mine")
     answer = get("me/usage", bearer="mk_mine").json()
     assert (answer["key"]["client"], answer["calls"], answer["cost_usd"], answer["by_day"]) == (None, 0, "0", [])
+
+
+def test_a_key_s_own_budget(get: Get, workspace: Workspace) -> None:
+    key = ApiKeyFactory.create(workspace=workspace, key="mk_mine")
+    BudgetFactory.create(workspace=workspace, key=key, limit=10 * 10**9)
+    BudgetFactory.create(workspace=workspace, limit=1)
+    record(event(workspace, key_id=key.id, cost=2_500_000_000))
+    get("me/usage", bearer="mk_mine")
+    BudgetPeriod.objects.filter(settled=2_500_000_000).update(reserved=250_000_000)
+    assert get("me/usage", bearer="mk_mine").json()["budget"] == {
+        "of": "key",
+        "kind": "cap",
+        "state": "ok",
+        "limit_usd": "10",
+        "settled_usd": "2.5",
+        "reserved_usd": "0.25",
+        "left_usd": "7.25",
+        "resets": "2026-06-30T22:00:00Z",
+    }
+
+
+def test_the_tightest_budget_above_a_key(get: Get, workspace: Workspace, stranger: Workspace) -> None:
+    acme, other = ClientFactory.create(workspace=workspace), ClientFactory.create(workspace=workspace)
+    ApiKeyFactory.create(workspace=workspace, key="mk_bound", client=acme)
+    ApiKeyFactory.create(workspace=workspace, key="mk_free")
+    BudgetFactory.create(workspace=workspace, limit=5 * 10**9)
+    BudgetFactory.create(workspace=workspace, client=acme, limit=3 * 10**9, hard=False)
+    for target in ({"client": other}, {"key": ApiKeyFactory.create(workspace=workspace)}):
+        BudgetFactory.create(workspace=workspace, limit=1, **target)
+    BudgetFactory.create(workspace=stranger, limit=1)
+    bound, free = (get("me/usage", bearer=key).json()["budget"] for key in ("mk_bound", "mk_free"))
+    assert (bound["of"], bound["kind"], bound["limit_usd"]) == ("client", "budget", "3")
+    assert (free["of"], free["kind"], free["limit_usd"]) == ("workspace", "cap", "5")
+    Budget.objects.filter(client=acme).update(paused_at=timezone.now())
+    assert get("me/usage", bearer="mk_bound").json()["budget"]["of"] == "workspace"
 
 
 def test_a_key_that_may_not(get: Get, workspace: Workspace, stranger: Workspace) -> None:
