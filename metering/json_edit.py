@@ -17,7 +17,9 @@ _SPACE = re.compile(rb"[ \t\n\r]*+")
 
 
 def set_value(body: bytes, document: dict[str, Any], path: Path, value: bytes) -> bytes:
-    """The body with `value`, JSON, at `path`; objects that are missing on the way, or null, are made.
+    """The body with `value`, JSON, at `path`; objects that are missing on the way are made.
+
+    What stands where an object should be, such as null, is replaced.
 
     `document` is the body parsed. Of duplicate keys the last counts, as for every parser. A place in an array must be
     there: IndexError.
@@ -29,7 +31,7 @@ def set_value(body: bytes, document: dict[str, Any], path: Path, value: bytes) -
             return _inserted(body, start, _member(path[depth:], value), comma=bool(node))
         node = node[step]  # type: ignore[index]  # a place in an array, or a name that is there
         start, end = _place(body, start, step)
-        if not rest or not isinstance(node, dict | list):
+        if not rest or type(node) is not (list if type(rest[0]) is int else dict):
             new = b"{" + _member(rest, value) + b"}" if rest else value
             return body[:start] + new + body[end:]
     return body

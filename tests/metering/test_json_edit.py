@@ -30,6 +30,7 @@ def changed(text: str, *path: str | int, value: str = "7") -> str:
         ('{"b":1}', ("a", "c"), '{"a":{"c":7},"b":1}'),
         ('{"a":null}', ("a", "c"), '{"a":{"c":7}}'),
         ('{"a":3,"b":1}', ("a", "c"), '{"a":{"c":7},"b":1}'),
+        ('{"a":[{"c":1}],"b":1}', ("a", "c"), '{"a":{"c":7},"b":1}'),
         ('{"a": { } }', ("a", "c"), '{"a": {"c":7 } }'),
         ('{"a":{"d":1}}', ("a", "c"), '{"a":{"c":7,"d":1}}'),
         ('{"a":{"d":1,"c":[2]}}', ("a", "c"), '{"a":{"d":1,"c":7}}'),
@@ -75,15 +76,6 @@ def test_the_document_has_that_value_and_is_the_same_otherwise(
     document: dict[str, Any], steps: list[str], ascii_only: bool, indent: int | None
 ) -> None:
     path = tuple(steps)
-    if any(isinstance(node, list) for node in along(document, path)):
-        return
     text = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
     edited = set_value(text.encode(), document, path, b"7")
     assert json.loads(edited) == wanted(document, path)
-
-
-def along(node: Any, path: tuple[str, ...]) -> list[Any]:
-    nodes = [node]
-    for step in path[:-1]:
-        nodes.append(nodes[-1].get(step) if isinstance(nodes[-1], dict) else None)
-    return nodes

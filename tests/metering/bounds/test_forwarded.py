@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering import providers
-from metering.bounds import bound
+from metering.bounds import Bound, bound
 from metering.providers.injection import limit_output
 from tests.metering.bounds.asking import WINDOW
 
@@ -65,4 +65,12 @@ def test_whatever_json_it_is_what_is_forwarded_says_what_was_reserved(call: Any,
         return
     forwarded = limit_output(body, document, found.limits)
     again = bound(endpoint, dialect, json.loads(forwarded), len(body), model="m", window=WINDOW)
-    assert again == found._replace(limits=())
+    assert again.limits == ()
+    # What stood in the place of a number, and went, may have looked like a picture.
+    assert again.input_tokens <= found.input_tokens
+    assert again.kinds <= found.kinds
+    assert alike(again) == alike(found)
+
+
+def alike(found: Bound) -> Bound:
+    return found._replace(input_tokens=0, kinds=frozenset(), cache="", limits=())
