@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import Any
 
 from metering.records import BadLine, encode
 from metering.spooling import Segment, put_aside
+
+TOLD = 10
+"""How many lines of a segment the log tells of."""
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +23,7 @@ class Rejects:
         self.torn = 0
         self._poison: set[bytes] = set()
         self._seen: set[tuple[str, int | str]] = set()
+        self._told: Counter[str] = Counter()
 
     def condemn(self, record: dict[str, Any]) -> None:
         """Note that PostgreSQL refuses this record for what it is."""
@@ -31,10 +36,15 @@ class Rejects:
 
     def put(self, segment: Segment, mark: int | str, line: bytes, reason: object) -> None:
         """Put aside a line of a segment; `mark` is its offset, or the id of its call."""
-        if self._first(segment, mark):
-            self.bad += 1
-            kept = put_aside(segment.path, line)
+        if not self._first(segment, mark):
+            return
+        kept = put_aside(segment.path, line)
+        self.bad += 1
+        self._told[segment.name] += 1
+        if self._told[segment.name] <= TOLD:
             logger.error("A line of the spool cannot be recorded, so it is put into %s: %r", kept, reason)
+        if self._told[segment.name] == TOLD:
+            logger.error("Further lines like this are put into %s without a word", kept)
 
     def tear(self, segment: Segment, offset: int, line: bytes) -> None:
         """Count a last line that its process did not live to finish."""

@@ -138,7 +138,7 @@ class Tail:
                 if not trail.announce(line, segment.number):
                     record = understand(line)
                     self._add(record, batch)
-                    trail.follow(record)
+                    trail.follow(record, line, segment.number)
             except MALFORMED as error:
                 self.rejects.put(segment, offset, line, error)
             offset += len(line) + 1
@@ -153,7 +153,7 @@ class Tail:
             batch.add_result(record)
         elif kind == "refusals":
             batch.add_refusals(record)
-        else:
+        elif kind != "intent":
             raise BadLine(f"The kind of the record, {kind!r}, is unknown.")
 
     def _adopt(self, trail: Trail, batch: Batch, room: Room) -> None:

@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from metering.recording.batch import MALFORMED
-from metering.records import BadLine, decode, intact
+from metering.recording.rows import moment
+from metering.records import decode, intact
 from metering.spooling import Segment, bad_path, read
 
 PIECE_BYTES = 4 * 1024 * 1024
@@ -16,7 +18,7 @@ PIECE_BYTES = 4 * 1024 * 1024
 
 JSON_AT = 9
 INTENT = b'{"kind":"intent","id":"'
-"""How the gateways begin an intent; any other beginning is no intent of ours."""
+"""How the gateways begin an intent: its call is known without reading on."""
 ID_AT = JSON_AT + len(INTENT)
 ID_END = ID_AT + 36
 
@@ -54,30 +56,37 @@ class Trail:
         for line in _lines(segment, offset):
             try:
                 record = None if self.announce(line, segment.number) else understand(line)
+                if record is not None and (trusted or record["kind"] == "intent"):
+                    self.follow(record, line, segment.number)
             except MALFORMED:
                 continue  # put aside when it was first read
-            if record is not None and trusted:
-                self.follow(record)
 
     def announce(self, line: bytes, number: int) -> bool:
-        """Open a call if the line, of segment `number`, is an intent, of which no more is read now. Raises BadLine."""
+        """Open a call if the line, of segment `number`, begins as gateways begin an intent: no more of it is read now.
+
+        Raises BadLine.
+        """
         if not line.startswith(INTENT, JSON_AT) or line[ID_END : ID_END + 1] != b'"':
             return False
         intact(line)
         self.open[line[ID_AT:ID_END].decode()] = (number, line)
         return True
 
-    def follow(self, record: Record) -> None:
-        """Close the call of a result."""
+    def follow(self, record: Record, line: bytes, number: int) -> None:
+        """Close the call of a result; open that of an intent with another beginning."""
         if record["kind"] == "result":
             self.open.pop(record["id"], None)
+        elif record["kind"] == "intent":
+            self.open[record["id"]] = (number, line)
 
     def intents(self) -> list[Record]:
-        """The open calls as they were announced, those that cannot be read left out."""
+        """The open calls as they were announced; none that PostgreSQL could not be asked about."""
         found = []
         for _, line in self.open.values():
-            with contextlib.suppress(BadLine):
-                found.append(understand(line))
+            with contextlib.suppress(*MALFORMED):
+                record = understand(line)
+                UUID(record["id"]), moment(record["at"])
+                found.append(record)
         return found
 
     def last(self) -> int:

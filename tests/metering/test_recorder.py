@@ -312,6 +312,24 @@ def test_the_call_of_a_line_that_was_put_aside_is_still_open_after_a_restart(
     assert set(rows("SELECT id::text, status FROM usage_event")) == {(fine["id"], "ok"), (called["id"], "aborted")}
 
 
+def test_an_intent_may_say_its_parts_in_any_order(workspace: Workspace, tmp_path: Path) -> None:
+    open_call, done = (dict(reversed(intent(workspace).items())) for _ in range(2))
+    process = Process(tmp_path)
+    process.write(open_call, done, result(done))
+    record(tmp_path)
+    assert calls() == 1
+    process.kill()
+    record(tmp_path)
+    assert set(rows("SELECT id::text, status FROM usage_event")) == {(done["id"], "ok"), (open_call["id"], "aborted")}
+
+
+def test_the_log_does_not_drown_in_damaged_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    leave(tmp_path, *(b"damaged %d\n" % number for number in range(500)))
+    assert record(tmp_path).rejects.bad == 500
+    assert caplog.text.count("cannot be recorded, so it is put into") == 10
+    assert caplog.text.count("without a word") == 1
+
+
 def test_an_intent_that_is_none_is_put_aside_when_its_process_is_dead(workspace: Workspace, tmp_path: Path) -> None:
     wrong = [intent(workspace, estimate=None), intent(workspace, id="short"), intent(workspace, tags=None)]
     process = leave(tmp_path, *wrong, intent(workspace))
