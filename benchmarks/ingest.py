@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import os
 import random
 import shutil
@@ -240,8 +239,7 @@ def main() -> None:
         os.environ.setdefault("DATA_DIR", str(folder / "settings"))
         with database(folder) as parameters:
             bench = Bench(parameters, folder, chosen.events)
-            gc.freeze()
-            gc.set_threshold(200_000)  # as `manage.py recorder` does
+            recorder.tune_process()
             show(bench, chosen.rounds)
             bench.connection.close()
 

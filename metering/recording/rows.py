@@ -48,8 +48,9 @@ def moment(microseconds: int) -> str:
     return f"{_second(seconds)}.{rest:06d}Z"
 
 
+@lru_cache(maxsize=16_384)
 def text(value: str) -> str:
-    """A text as COPY reads it."""
+    """A text as COPY reads it; the same few names come again and again."""
     return value if value.isprintable() and "\\" not in value else value.translate(ESCAPED)
 
 

@@ -21,6 +21,9 @@ SUMS = (
 )
 """The columns that are summed; `last_call_at` follows them."""
 
+SUMMED = "%s" + "\t%d" * len(SUMS) + "\t%s\n"
+"""A row of COPY: the key's columns, the sums, the instant."""
+
 OTHER = "other"
 """The name for what is beyond the limits of names, of clients and of tag values alike."""
 
@@ -81,6 +84,6 @@ def lines(tally: dict[Any, list[Parts]]) -> str:
     written = []
     for key in sorted(tally):
         *sums, moments = zip(*tally[key], strict=True)
-        columns = [*map(text, key), *[str(sum(column)) for column in sums], moment(max(moments))]
-        written.append("\t".join(columns))
-    return "\n".join([*written, ""])
+        columns = "\t".join(map(text, key))
+        written.append(SUMMED % (columns, *map(sum, sums), moment(max(moments))))
+    return "".join(written)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from metering.recorder import Recorder
+from metering.recorder import Recorder, tune_process
 
 
 class Command(BaseCommand):
@@ -24,7 +23,5 @@ class Command(BaseCommand):
         recorder = Recorder(settings.SPOOL_DIR, parameters)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stopping.set())
-        # The many dicts of a batch live for a second and hold no cycles: looking for some takes a third of the time.
-        gc.freeze()
-        gc.set_threshold(200_000)
+        tune_process()
         recorder.run()
