@@ -22,7 +22,7 @@ def main() -> int:
     try:
         packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        network = "ConnectionError" in done.stderr or "Timeout" in done.stderr
+        network = any(name in done.stderr for name in ("ConnectionError", "Timeout", "SSLError", "ProxyError"))
         print(UNREACHABLE if network else done.stderr)
         return 0 if network else 1
     skipped = [f"{package['name']}: {package['skip_reason']}" for package in packages if "skip_reason" in package]

@@ -39,6 +39,7 @@ def visit(chromium: Browser, live_server: Any) -> Iterator[Open]:
     said: list[str] = []
 
     def go(path: str, user: User | None = None, width: int = 1440, **options: Any) -> Page:
+        options = {"reduced_motion": "reduce", **options}  # a colour half-way through a change has no contrast to judge
         context = chromium.new_context(viewport={"width": width, "height": 900}, base_url=live_server.url, **options)
         contexts.append(context)
         if user is not None:

@@ -87,7 +87,10 @@ def test_a_part_that_lived_for_long_is_tried_at_once_again(terminal: Terminal) -
 
 
 def test_a_part_is_asked_by_its_own_signal(keeper: Keeper, terminal: Terminal) -> None:
-    program = "import time\ntry:\n print('up', flush=True)\n time.sleep(600)\nexcept KeyboardInterrupt:\n print('bye')"
+    program = (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n print('up', flush=True)\n time.sleep(600)\nexcept KeyboardInterrupt:\n print('bye')"
+    )
     keeper.add(Part("postgres", (sys.executable, "-c", program), stop_signal=signal.SIGINT))
     keeper.wait(shown(terminal, "postgres  | up"), 30)
     keeper.stop(["postgres"])
