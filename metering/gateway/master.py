@@ -7,6 +7,7 @@ nobody. A worker that is told to end says so at once, and its successor serves w
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 BACKLOG = 8192
 SHORT_LIFE_SECONDS = 1
 LOOK_SECONDS = 0.2
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 logger = logging.getLogger(__name__)
 
@@ -58,18 +60,21 @@ class Master:
             self._reap()
 
     def _fork(self, slot: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # or a newborn worker takes one for the master, and goes on
         pid = os.fork()
         if pid:
             self.slots[pid] = slot
             self.serving[slot] = pid
             self.born[pid] = time.monotonic()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             if self.stopping:
-                os.kill(pid, signal.SIGTERM)
+                _end(pid)
             return
         status = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._leave_to_others(slot)
             worker.run(self.listeners[slot], self.configuration, lambda: os.write(self.leave, bytes([slot])))
             status = 0
@@ -93,23 +98,29 @@ class Master:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
-            slot = self.slots.pop(pid)
+            slot, born = self.slots.pop(pid), self.born.pop(pid)
             if status:
                 logger.error("Gateway process %d ended by %s", pid, _reason(status))
             if self.serving[slot] == pid and not self.stopping:
-                if time.monotonic() - self.born.pop(pid) < SHORT_LIFE_SECONDS:
+                if time.monotonic() - born < SHORT_LIFE_SECONDS:
                     time.sleep(SHORT_LIFE_SECONDS)
                 self._fork(slot)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
         for pid in list(self.slots):
-            os.kill(pid, signal.SIGTERM)
+            _end(pid)
 
     def _replace_all(self, number: int, frame: FrameType | None) -> None:
         for pid in list(self.serving.values()):
             if pid in self.slots:
-                os.kill(pid, signal.SIGTERM)
+                _end(pid)
+
+
+def _end(pid: int) -> None:
+    """Tell a worker to end, which may have done so this very moment."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def _reason(status: int) -> str:

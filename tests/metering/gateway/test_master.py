@@ -22,8 +22,17 @@ from tests.metering.gateway.conftest import KEYRING, eventually
 WORKERS = 3
 
 
-def serve(port: int, spool: str) -> None:
-    """Run a gateway whose database is away."""
+def serve(port: int, spool: str, *, told_to_end_at_birth: bool = False) -> None:
+    """Run a gateway whose database is away; if asked, its first worker gets SIGTERM before it has done anything."""
+    firstborn = Path(spool) / "firstborn"
+
+    def tell() -> None:
+        if not firstborn.exists():
+            firstborn.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    if told_to_end_at_birth:
+        os.register_at_fork(after_in_child=tell)
     configuration = Configuration(
         database={"host": "127.0.0.1", "port": 1},
         keyring=KEYRING,
@@ -50,8 +59,13 @@ def port() -> int:
 
 
 @pytest.fixture
-def master(port: int, tmp_path: Path) -> Iterator[psutil.Process]:
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, str(tmp_path)))
+def options() -> dict[str, bool]:
+    return {}
+
+
+@pytest.fixture
+def master(port: int, tmp_path: Path, options: dict[str, bool]) -> Iterator[psutil.Process]:
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, str(tmp_path)), kwargs=options)
     process.start()
     assert process.pid
     found = psutil.Process(process.pid)
@@ -109,3 +123,9 @@ def test_workers_are_replaced_one_for_one_on_sighup(master: psutil.Process, port
     os.kill(master.pid, signal.SIGHUP)
     assert [status(port) for _ in range(20)] == [503] * 20
     eventually(lambda: len(set(serving(master, port)) - before) == WORKERS, 30)
+
+
+@pytest.mark.parametrize("options", [{"told_to_end_at_birth": True}])
+def test_a_worker_can_be_told_to_end_from_its_birth(master: psutil.Process, tmp_path: Path) -> None:
+    firstborn = int((tmp_path / "firstborn").read_text())
+    assert firstborn not in [worker.pid for worker in master.children()]
