@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BACKLOG = 8192
 SHORT_LIFE_SECONDS = 1
 LOOK_SECONDS = 0.2
+NAME = struct.Struct("=i")
+"""A worker's process id, as it writes it."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 logger = logging.getLogger(__name__)
@@ -55,8 +58,8 @@ class Master:
         while self.slots:
             ready, _, _ = select.select([self.leaving], [], [], LOOK_SECONDS)
             if ready:
-                for slot in os.read(self.leaving, 256):
-                    self._succeed(slot)
+                for (pid,) in NAME.iter_unpack(os.read(self.leaving, 64 * NAME.size)):
+                    self._succeed(pid)
             self._reap()
 
     def _fork(self, slot: int) -> None:
@@ -76,7 +79,7 @@ class Master:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._leave_to_others(slot)
-            worker.run(self.listeners[slot], self.configuration, lambda: os.write(self.leave, bytes([slot])))
+            worker.run(self.listeners[slot], self.configuration, self._say_farewell)
             status = 0
         except BaseException:
             logger.exception("A gateway process ended by an error")
@@ -89,8 +92,14 @@ class Master:
             if other != slot:
                 listener.close()
 
-    def _succeed(self, slot: int) -> None:
-        if not self.stopping:
+    def _say_farewell(self) -> None:
+        """In a worker: tell the master that it serves no longer."""
+        os.write(self.leave, NAME.pack(os.getpid()))
+
+    def _succeed(self, pid: int) -> None:
+        """Replace a worker that has said farewell, unless it was found dead before that was heard."""
+        slot = self.slots.get(pid)
+        if slot is not None and not self.stopping:
             self._fork(slot)
 
     def _reap(self) -> None:

@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -20,19 +22,20 @@ from metering.gateway.worker import Configuration
 from tests.metering.gateway.conftest import KEYRING, eventually
 
 WORKERS = 3
+M = TypeVar("M", bound=Master)
 
 
-def serve(port: int, spool: str, *, told_to_end_at_birth: bool = False) -> None:
-    """Run a gateway whose database is away; if asked, its first worker gets SIGTERM before it has done anything."""
-    firstborn = Path(spool) / "firstborn"
+class Childless(Master):
+    """Notes for which slots it would fork a worker."""
 
-    def tell() -> None:
-        if not firstborn.exists():
-            firstborn.write_text(str(os.getpid()))
-            os.kill(os.getpid(), signal.SIGTERM)
+    forked: list[int]
 
-    if told_to_end_at_birth:
-        os.register_at_fork(after_in_child=tell)
+    def _fork(self, slot: int) -> None:
+        self.forked.append(slot)
+
+
+def gateway(port: int, spool: str, kind: type[M]) -> M:
+    """A gateway whose database is away."""
     configuration = Configuration(
         database={"host": "127.0.0.1", "port": 1},
         keyring=KEYRING,
@@ -49,7 +52,21 @@ def serve(port: int, spool: str, *, told_to_end_at_birth: bool = False) -> None:
         allow_private=True,
         trust_forwarded=False,
     )
-    Master("127.0.0.1", port, WORKERS, configuration).run()
+    return kind("127.0.0.1", port, WORKERS, configuration)
+
+
+def serve(port: int, spool: str, *, told_to_end_at_birth: bool = False) -> None:
+    """Run a gateway; if asked, its first worker gets SIGTERM before it has done anything."""
+    firstborn = Path(spool) / "firstborn"
+
+    def tell() -> None:
+        if not firstborn.exists():
+            firstborn.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    if told_to_end_at_birth:
+        os.register_at_fork(after_in_child=tell)
+    gateway(port, spool, Master).run()
 
 
 @pytest.fixture
@@ -129,3 +146,20 @@ def test_workers_are_replaced_one_for_one_on_sighup(master: psutil.Process, port
 def test_a_worker_can_be_told_to_end_from_its_birth(master: psutil.Process, tmp_path: Path) -> None:
     firstborn = int((tmp_path / "firstborn").read_text())
     assert firstborn not in [worker.pid for worker in master.children()]
+
+
+def test_a_worker_is_replaced_once_though_its_death_is_heard_before_its_farewell(port: int, tmp_path: Path) -> None:
+    master = gateway(port, str(tmp_path), Childless)
+    master.forked = []
+
+    def reaped() -> bool:
+        master._reap()
+        return not master.slots
+
+    with subprocess.Popen(["true"]) as worker:
+        master.slots, master.serving, master.born = {worker.pid: 0}, {0: worker.pid}, {worker.pid: 0.0}
+        eventually(reaped)
+    master._succeed(worker.pid)
+    for listener in master.listeners:
+        listener.close()
+    assert master.forked == [0]
