@@ -49,3 +49,4 @@ def test_a_rolling_restart_cuts_no_stream(product: Product, start_run: StartRun)
     run.assert_unnoticed()
     assert not verdict.estimated
     assert not psutil.wait_procs(before, 0)[1]
+    product.until(lambda: len(product.workers()) == WORKERS)
