@@ -11,7 +11,7 @@ from tests.faults.product import Product
 from tests.faults.strikes import Strike
 from tests.faults.test_restarts import replace_all
 
-TIMES = 20
+TIMES = 15
 FAULTS: list[Strike] = [
     strikes.one_worker,
     strikes.master,

@@ -28,11 +28,11 @@ UNFELT: dict[str, Strike] = {
 }
 """What no caller may notice."""
 ABSENT: dict[str, Strike] = {}
-"""What takes so long that it is done twice only."""
+SELDOM = 2
+"""How often, in a full run, what takes long and leaves little to chance."""
 
 if FULL:
     FELT["kill -9 of the whole gateway"] = strikes.gateway
-    FELT["stop and start of everything"] = strikes.stop_and_start
     UNFELT["kill -9 of Redis, its data deleted"] = strikes.redis_and_its_data
     UNFELT["Redis flushed"] = strikes.flushed_redis
     for engine, title in {"postgres": "PostgreSQL", "redis": "Redis"}.items():
@@ -60,8 +60,17 @@ def test_a_kill_changes_no_account(product: Product, start_run: StartRun, name: 
 @pytest.mark.parametrize("name", UNFELT | ABSENT)
 def test_callers_do_not_notice(start_run: StartRun, name: str) -> None:
     run = start_run(name, seconds=SECONDS)
-    struck(run, (UNFELT | ABSENT)[name], TIMES if name in UNFELT else 2)
+    struck(run, (UNFELT | ABSENT)[name], TIMES if name in UNFELT else SELDOM)
     run.assert_unnoticed()
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not FULL, reason="part of `make faults`")
+def test_a_stop_lets_calls_end(start_run: StartRun) -> None:
+    run = start_run("stop and start of everything", seconds=SECONDS)
+    struck(run, strikes.stop_and_start, SELDOM)
+    assert not run.row.verdict.estimated
+    assert not [entry for entry in run.seen() if entry["status"] == 200 and not entry["complete"]]
 
 
 @pytest.fixture
