@@ -19,12 +19,16 @@ ELDEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A client as a page shows it. `css` is its colour's class; `confirmed` is False where only calls use the name."""
+    """A client as a page shows it. `css` is its colour's class; `confirmed` is False where only calls use the name.
+
+    `id` leads to its page; None: it has none.
+    """
 
     slug: str
     label: str
     confirmed: bool = True
     css: str = OTHERS
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Names:
 def clients(workspace_id: UUID, slugs: Iterable[str], drawn: Sequence[str] = ()) -> Names:
     """The names of clients by slug; those that are `drawn` in a chart get a colour of their own (2 queries)."""
     rows = Client.objects.filter(workspace=workspace_id, slug__in={*slugs, *drawn}).values(
-        "slug", "name", "confirmed_at"
+        "id", "slug", "name", "confirmed_at"
     )
     found = {row["slug"]: row for row in rows}
     eldest = Client.objects.filter(workspace=workspace_id).order_by("id").values_list("slug", flat=True)[:ELDEST]
@@ -54,6 +58,7 @@ def clients(workspace_id: UUID, slugs: Iterable[str], drawn: Sequence[str] = ())
                 found[slug]["name"] if slug in found else slug,
                 slug in found and found[slug]["confirmed_at"] is not None,
                 colours.get(slug, OTHERS),
+                found[slug]["id"] if slug in found else None,
             )
             for slug in {*slugs, *drawn}
             if slug

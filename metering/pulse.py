@@ -12,13 +12,16 @@ from metering.periods import DAY, Period
 from metering.reports import daily
 
 
-def pulse(workspace_id: UUID, period: Period, today: date) -> str:
+def pulse(workspace_id: UUID, period: Period, today: date, client: str | None = None) -> str:
     """A text that changes with each recorded call of today or yesterday: calls, cost, the last instant (1 query).
 
-    Calls of earlier days, which are recorded when a crash is cleared up, show with the next one that is not.
+    Of all calls, or of one client's, by its slug. Calls of earlier days, which are recorded when a crash is cleared
+    up, show with the next one that is not.
     """
     recent = Period(max(period.first, today - DAY), period.last)
-    row = daily(workspace_id, recent).aggregate(calls=Sum("calls"), cost=Sum("cost"), last=Max("last_call_at"))
+    rows = daily(workspace_id, recent)
+    rows = rows if client is None else rows.filter(client=client)
+    row = rows.aggregate(calls=Sum("calls"), cost=Sum("cost"), last=Max("last_call_at"))
     last = (row["last"] - EPOCH) // MICROSECOND if row["last"] else 0
     return f"{period.last:%Y%m%d}-{row['calls'] or 0}-{row['cost'] or 0}-{last}"
 

@@ -20,6 +20,15 @@ def test_it_changes_with_a_call_of_today_and_only_ours(workspace: Workspace, str
     assert pulse(workspace.id, MONTH, TODAY) != before
 
 
+def test_it_can_be_of_one_client(workspace: Workspace) -> None:
+    record(event(workspace))
+    before = pulse(workspace.id, MONTH, TODAY, "acme-corp")
+    record(event(workspace, client="other"))
+    assert pulse(workspace.id, MONTH, TODAY, "acme-corp") == before
+    record(event(workspace))
+    assert pulse(workspace.id, MONTH, TODAY, "acme-corp") != before
+
+
 def test_it_changes_with_the_day(workspace: Workspace) -> None:
     tomorrow = TODAY + timedelta(days=1)
     assert pulse(workspace.id, MONTH, TODAY) != pulse(workspace.id, preset("month", tomorrow), tomorrow)
