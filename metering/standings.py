@@ -18,10 +18,12 @@ from django.db.models import Q
 
 from metering.budgets import budgets_of
 from metering.ledger import BudgetPeriod
+from metering.meter import Meter, meter
 from metering.models import ApiKey, Budget
 from metering.months import budget_month
 
 OK, NEAR, OVER, USED_UP, PAUSED = "ok", "near", "over", "used up", "paused"
+TONES = {OK: "ok", NEAR: "warn", OVER: "bad", USED_UP: "bad", PAUSED: "off"}
 NEAR_FROM = Decimal("0.8")
 """The part of a limit from which on one is told that it comes to its end."""
 TENTH = Decimal("0.1")
@@ -88,6 +90,21 @@ class Standing:
         if self.settled > self.limit:
             return OVER
         return NEAR if self.used >= NEAR_FROM else OK
+
+    @property
+    def noun(self) -> str:
+        """`cap`, which stops calls, or `budget`, which only warns."""
+        return "cap" if self.budget.hard else "budget"
+
+    @property
+    def tone(self) -> str:
+        """How its state is coloured: `ok`, `warn`, `bad`, or `off` while it is paused."""
+        return TONES[self.state]
+
+    @property
+    def meter(self) -> Meter:
+        """Where the marks of its bar stand."""
+        return meter(self.settled, self.reserved, self.limit)
 
     @property
     def pulse(self) -> str:

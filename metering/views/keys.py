@@ -1,27 +1,30 @@
-"""Keys: who may call, for which client; a new one is shown once, with a call to copy."""
+"""The keys: who may call, for which client; a new one is shown once, with a call to copy."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from metering import providers
+from metering.budgets import budgets_of
 from metering.clients import make_client
 from metering.credentials import SANDBOX, in_use, provider_of
 from metering.forms.errors import show
-from metering.forms.keys import KeyForm, RenameForm
-from metering.keys import list_keys, mint_key, rename_key, revoke_key, uses
+from metering.forms.keys import KeyForm
+from metering.keys import list_keys, mint_key, uses
 from metering.models import ApiKey
 from metering.snippets import Snippet, snippets
+from metering.standings import Standing, current
 from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.models import Role
 
@@ -35,10 +38,11 @@ def keys(request: WorkspaceRequest) -> HttpResponse:
     revoked, text = request.GET.get("state") == "revoked", request.GET.get("q", "").strip()[:100].replace("\0", "")
     found = list_keys(request.workspace, revoked=revoked, text=text)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    used = uses(request.workspace, list(page.object_list))
+    shown = list(page.object_list)
+    used, standings = uses(request.workspace, shown), _standings(request, shown)
     context = {
         "page": page,
-        "rows": [(key, used[key.pk]) for key in page.object_list],
+        "rows": [(key, used[key.pk], standings.get(key.pk)) for key in shown],
         "revoked": revoked,
         "text": text,
         "may_change": reaches(request.role, Role.MEMBER),
@@ -51,45 +55,23 @@ def keys(request: WorkspaceRequest) -> HttpResponse:
 @sensitive_variables("secret")
 def key_new(request: WorkspaceRequest) -> HttpResponse:
     """Make a key, and its client where that is new; the answer to the form is the only page that ever shows the key."""
-    form = KeyForm(request.POST or None, workspace=request.workspace)
+    form = KeyForm(request.POST or None, workspace=request.workspace, initial={"client": request.GET.get("client")})
     if request.method == "POST" and form.is_valid():
         try:
             key, secret = _mint(request, form)
         except ValidationError as error:
             show(form, error)
         else:
-            context = {"key": key, "secret": secret, "snippets": _snippets(key, secret)}
+            may_cap = reaches(request.role, Role.ADMIN)
+            context = {"key": key, "secret": secret, "snippets": _snippets(key, secret), "may_cap": may_cap}
             return render(request, "metering/keys/made.html", context)
     return render(request, "metering/keys/new.html", {"form": form})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@workspace_view(Role.MEMBER)
-def key_rename(request: WorkspaceRequest, key: UUID) -> HttpResponse:
-    """Call a key something else."""
-    row = get_object_or_404(ApiKey, workspace=request.workspace, pk=key)
-    form = RenameForm(request.POST or None, initial={"name": row.name})
-    if request.method == "POST" and form.is_valid():
-        try:
-            rename_key(key=row, name=form.cleaned_data["name"], actor=request.user)
-        except ValidationError as error:
-            show(form, error)
-        else:
-            return redirect("keys", request.workspace.pk)
-    return render(request, "metering/keys/rename.html", {"form": form, "key": row})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@workspace_view(Role.MEMBER)
-def key_revoke(request: WorkspaceRequest, key: UUID) -> HttpResponse:
-    """Ask, then end a key for good."""
-    row = get_object_or_404(request.workspace.api_keys.select_related("client"), pk=key)
-    if request.method == "POST":
-        revoke_key(key=row, actor=request.user)
-        messages.success(request, f"{row.name} is revoked. Calls with it are refused from now on.")
-        return redirect("keys", request.workspace.pk)
-    use = uses(request.workspace, [row])[row.pk]
-    return render(request, "metering/keys/revoke.html", {"key": row, "use": use})
+def _standings(request: WorkspaceRequest, keys: Sequence[ApiKey]) -> dict[UUID | None, Standing]:
+    """Where the keys' own budgets stand, by key (at most 4 queries)."""
+    found = current(budgets_of(request.workspace).filter(key__in=keys), timezone.now())
+    return {standing.budget.key_id: standing for standing in found.values()}
 
 
 @transaction.atomic
@@ -107,6 +89,7 @@ def _mint(request: WorkspaceRequest, form: KeyForm) -> tuple[ApiKey, str]:
         name=asked["name"],
         client=client,
         credential=asked["credential"],
+        limits=form.limits(),
         actor=request.user,
     )
 

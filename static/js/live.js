@@ -3,7 +3,7 @@
   let opened = [];
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const polled = event.target.id === "live";
+    const polled = event.target.getAttribute?.("hx-trigger")?.startsWith("every");
     if (polled && (document.hidden || document.querySelector(".tip"))) event.preventDefault();
   });
 

@@ -24,6 +24,7 @@ def test_times_read_in_their_zone_with_utc_on_hover() -> None:
         '<time datetime="2026-06-23T12:32:07.000005+00:00" title="2026-06-23 12:32:07 UTC">14:32:07</time>'
     )
     assert "23 June, 14:32:07" in fmt.moment(VIENNA)
+    assert fmt.on_day(VIENNA).endswith('title="2026-06-23 12:32:07 UTC">23 June</time>')
 
 
 def test_queries_are_quoted() -> None:

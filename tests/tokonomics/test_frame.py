@@ -40,5 +40,5 @@ def test_workspaces_take_one_query(
 ) -> None:
     for _ in range(others):
         MembershipFactory.create(user=alice)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         as_alice.get(f"/w/{workspace.id}/clients/")

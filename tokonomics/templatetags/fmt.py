@@ -56,6 +56,12 @@ def moment(value: datetime) -> SafeString:
     return _time(value, f"{figures.day_name(value.date())}, {value:%H:%M:%S}")
 
 
+@register.filter
+def on_day(value: datetime) -> SafeString:
+    """`1 July` in the zone that the time carries; the instant in UTC on hover."""
+    return _time(value, figures.day_name(value.date()))
+
+
 def _time(value: datetime, text: str) -> SafeString:
     utc = value.astimezone(UTC)
     title = f"{utc:%Y-%m-%d %H:%M:%S} UTC"

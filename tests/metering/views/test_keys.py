@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from metering.models import ApiKey, Client
 from tests import ledger
-from tests.factories import ApiKeyFactory, ClientFactory, ProviderCredentialFactory
+from tests.factories import ApiKeyFactory, BudgetFactory, ClientFactory, ProviderCredentialFactory
+from tests.metering.views.conftest import words
 from tests.people import give_role
 from tokonomics.crypto import digest
 from tokonomics.ids import new_id
@@ -47,7 +48,7 @@ def test_a_new_key_is_shown_once(member: Browser, workspace: Workspace) -> None:
     listed = member.get(at("keys", workspace)).content.decode()
     assert key not in listed
     assert f"mk_…{key[-4:]}" in listed
-    for name in ("key_rename", "key_revoke"):
+    for name in ("key", "key_edit", "key_revoke"):
         assert key not in member.get(at(name, workspace, row.pk)).content.decode()
 
 
@@ -146,7 +147,7 @@ def test_the_list_takes_the_same_queries_for_any_number(
     for _ in range(keys):
         client = ClientFactory.create(workspace=workspace)
         ApiKeyFactory.create(workspace=workspace, client=client)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert as_bob.get(at("keys", workspace)).content.count(b"<tr>") == keys + 1
 
 
@@ -180,37 +181,52 @@ def test_a_search_without_result_offers_the_way_back(as_bob: Browser, workspace:
     assert "<script>" not in re.sub(r"<script src=[^>]*>", "", page)
 
 
+def test_a_key_is_made_with_limits(member: Browser, workspace: Workspace) -> None:
+    ProviderCredentialFactory.create(workspace=workspace)
+    page = member.get(at("key_new", workspace)).content.decode()
+    assert [slug in page for slug in ('value="openai"', 'value="sandbox"', 'value="mistral"')] == [True, True, False]
+    limits = {"requests_per_minute": "60", "allowed_models": "gpt-4.1*\r\n\r\no3", "allowed_providers": ["openai"]}
+    make(member, workspace, **limits)
+    row = ApiKey.objects.get()
+    assert (row.requests_per_minute, row.tokens_per_minute) == (60, None)
+    assert (row.allowed_models, row.allowed_providers) == (["gpt-4.1*", "o3"], ["openai"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"requests_per_minute": "0"}, "greater than or equal to 1"),
+        ({"tokens_per_minute": "many"}, "Enter a whole number."),
+        ({"tokens_per_minute": str(2**31)}, "less than or equal to 2147483647"),
+        ({"allowed_models": "gpt-4.1\ngpt 4"}, "“gpt 4” is not a model’s name"),
+        ({"allowed_providers": ["mistral"]}, "mistral is not one of the available choices"),
+    ],
+)
+def test_wrong_limits_make_nothing(member: Browser, workspace: Workspace, wrong: dict[str, str], error: str) -> None:
+    page = make(member, workspace, name="keeps what was typed", **wrong)
+    assert error in page
+    assert 'value="keeps what was typed"' in page
+    assert not ApiKey.objects.exists()
+
+
+def test_a_client_s_page_leads_to_a_key_of_its(member: Browser, workspace: Workspace) -> None:
+    client = ClientFactory.create(workspace=workspace)
+    page = member.get(at("key_new", workspace), {"client": str(client.pk)}).content.decode()
+    assert f'<option value="{client.pk}" selected>' in page
+    assert member.get(at("key_new", workspace), {"client": "nonsense"}).status_code == 200
+
+
+def test_the_list_shows_how_far_budgets_are_used(as_bob: Browser, workspace: Workspace) -> None:
+    key = ApiKeyFactory.create(workspace=workspace)
+    BudgetFactory.create(workspace=workspace, key=key, limit=300 * 10**9)
+    ledger.record(ledger.event(workspace, key_id=key.pk, cost=240_100_000_000))
+    with time_machine.travel(ledger.NOON):
+        page = words(as_bob.get(at("keys", workspace)))
+    assert "80 % of $300.00 cap $240.10" in page
+
+
 def test_an_empty_list_says_the_next_step(member: Browser, workspace: Workspace) -> None:
     assert "Make the first key" in member.get(at("keys", workspace)).content.decode()
-
-
-def test_a_key_is_renamed(member: Browser, workspace: Workspace) -> None:
-    key = ApiKeyFactory.create(workspace=workspace, name="bot")
-    url = at("key_rename", workspace, key.pk)
-    assert 'value="bot"' in member.get(url).content.decode()
-    assert member.post(url, {"name": "robot", "revoked_at": "2026-01-01"})["Location"] == at("keys", workspace)
-    key.refresh_from_db()
-    assert (key.name, key.revoked_at) == ("robot", None)
-
-
-@pytest.mark.parametrize("name", ["", "\u202e", "x" * 101])
-def test_a_wrong_name_changes_nothing(member: Browser, workspace: Workspace, name: str) -> None:
-    key = ApiKeyFactory.create(workspace=workspace, name="bot")
-    assert member.post(at("key_rename", workspace, key.pk), {"name": name}).status_code == 200
-    key.refresh_from_db()
-    assert key.name == "bot"
-
-
-def test_revoking_asks_first(member: Browser, workspace: Workspace) -> None:
-    key = ApiKeyFactory.create(workspace=workspace)
-    url = at("key_revoke", workspace, key.pk)
-    assert "cannot be undone" in member.get(url).content.decode()
-    key.refresh_from_db()
-    assert key.revoked_at is None
-    page = member.post(url, follow=True).content.decode()
-    assert "is revoked. Calls with it are refused from now on." in page
-    key.refresh_from_db()
-    assert key.revoked_at is not None
 
 
 def test_a_viewer_looks_and_changes_nothing(as_bob: Browser, workspace: Workspace) -> None:
@@ -218,7 +234,7 @@ def test_a_viewer_looks_and_changes_nothing(as_bob: Browser, workspace: Workspac
     page = as_bob.get(at("keys", workspace)).content.decode()
     assert "New key" not in page
     assert "Revoke" not in re.sub("Revoked", "", page)
-    for url in (at("key_new", workspace), at("key_rename", workspace, key.pk), at("key_revoke", workspace, key.pk)):
+    for url in (at("key_new", workspace), at("key_edit", workspace, key.pk), at("key_revoke", workspace, key.pk)):
         assert as_bob.get(url).status_code == 403
         assert as_bob.post(url, {"name": "evil"}).status_code == 403
     key.refresh_from_db()
@@ -231,10 +247,10 @@ def test_a_stranger_finds_nothing(as_charlie: Browser, charlie: User, workspace:
     own = Membership.objects.get(user=charlie).workspace
     assert as_charlie.get(at("keys", workspace)).status_code == 404
     assert as_charlie.post(at("key_new", workspace), {"name": "evil"}).status_code == 404
-    for name in ("key_rename", "key_revoke"):
+    for name in ("key", "key_edit", "key_revoke"):
         for place in (at(name, workspace, key.pk), at(name, own, key.pk), at(name, own, new_id())):
             assert as_charlie.get(place).status_code == 404
-            assert as_charlie.post(place, {"name": "evil"}).status_code == 404
+            assert as_charlie.post(place, {"name": "evil"}).status_code in (404, 405)
     assert b"Ada&#x27;s key" not in as_charlie.get(at("keys", own)).content
     key.refresh_from_db()
     assert (key.name, key.revoked_at) == ("Ada's key", None)

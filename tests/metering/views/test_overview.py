@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tests.factories import ClientFactory
+from tests.factories import BudgetFactory, ClientFactory
 from tests.ledger import NOON, event, record
 from tests.metering.views.conftest import words
 from tokonomics.models import User, Workspace
@@ -161,14 +161,32 @@ def test_pause_is_an_address(as_alice: Client, url: str, workspace: Workspace) -
     assert 'id="resume" href="?group=model"' in page
 
 
+@pytest.mark.usefixtures("calls")
+def test_budgets_of_the_clients_and_of_all(as_bob: Client, url: str, workspace: Workspace) -> None:
+    acme = workspace.clients.get(slug="acme-corp")
+    BudgetFactory.create(workspace=workspace, client=acme, limit=1000 * 10**9)
+    budget = BudgetFactory.create(workspace=workspace, limit=500 * 10**9, hard=False)
+    response = as_bob.get(url)
+    text, page = words(response), response.content.decode()
+    assert "Acme Corp 75 %, 2 calls · 30 % of $1,000.00 cap $300.00" in text
+    assert "Budget: Ada's Agency: 80 % used: $400.00 of $500.00 , resets 1 July" in text
+    assert "$100.00 left. It only warns: calls go on when it is used up." in text
+    assert f'href="{url}clients/{acme.pk}/"' in page
+    assert f'hx-get="{url}budgets/{budget.pk}/live/?known=' in page
+    assert "Raise budget" not in text
+
+
 @pytest.mark.parametrize("calls", [1, 3])
 def test_the_page_takes_constant_queries(
     as_alice: Client, url: str, workspace: Workspace, calls: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(calls):
-        ClientFactory.create(workspace=workspace, slug=f"c{number}")
+        client = ClientFactory.create(workspace=workspace, slug=f"c{number}")
+        BudgetFactory.create(workspace=workspace, client=client)
         record(event(workspace, client=f"c{number}", model=f"m{number}"))
-    with django_assert_num_queries(17):
+    BudgetFactory.create(workspace=workspace)
+    as_alice.get(url)
+    with django_assert_num_queries(21):
         as_alice.get(url)
 
 
