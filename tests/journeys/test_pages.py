@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from tests.factories import ClientFactory
+from metering.models import BudgetPeriod
+from tests.factories import ApiKeyFactory, BudgetFactory, ClientFactory
 from tests.journeys.conftest import Open
 from tests.ledger import event, record
 from tokonomics.models import User, Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLACES = ["", "?group=model&period=90d&live=off", "events/", "events/?client=nobody&tag.env=live", "clients/"]
+BUDGETED = ["", "clients/", "clients/?state=near", "keys/", "keys/new/", "clients/new/", "settings/budget/"]
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
 
@@ -68,6 +70,38 @@ def test_a_page_fits_and_is_accessible(visit: Open, alice: User, workspace: Work
     assert found == dict.fromkeys(found, (0, []))
 
 
+@pytest.fixture
+def budgets(workspace: Workspace, calls: None) -> list[str]:
+    """Caps and budgets in every state on clients, a key and the workspace: the pages that they stand on."""
+    clients = list(workspace.clients.order_by("slug"))
+    key = ApiKeyFactory.create(workspace=workspace, client=clients[0], allowed_models=["gpt-4.1*"] * 20)
+    facts: list[dict[str, Any]] = [
+        {"limit": 10**12},
+        {"limit": 10**9},
+        {"limit": 10**9, "hard": False},
+        {"limit": 10**11, "paused_at": timezone.now()},
+        {"raised_by": 10**9, "raised_until": timezone.now() + timedelta(days=3), "raise_reason": "a reason " * 20},
+    ]
+    made = [
+        BudgetFactory.create(workspace=workspace, client=client, **fact)
+        for client, fact in zip(clients, facts, strict=False)
+    ]
+    BudgetFactory.create(workspace=workspace, key=key)
+    BudgetFactory.create(workspace=workspace)
+    pages = [f"clients/{budget.client_id}/" for budget in made] + [f"clients/{clients[-1].pk}/", f"keys/{key.pk}/"]
+    deeds = [f"budgets/{made[4].pk}/{deed}/" for deed in ("raise", "pause", "remove")]
+    forms = [f"clients/{clients[0].pk}/{page}/" for page in ("budget", "edit", "archive")]
+    return [*BUDGETED, *pages, *deeds, *forms, f"keys/{key.pk}/edit/"]
+
+
+def test_pages_of_budgets_fit_and_are_accessible(
+    visit: Open, alice: User, workspace: Workspace, budgets: list[str]
+) -> None:
+    for place in budgets:
+        found = look(visit(f"/w/{workspace.id}/{place}", alice))
+        assert found == dict.fromkeys(found, (0, [])), place
+
+
 @pytest.mark.parametrize("place", ["/", "/accounts/login/"])
 def test_a_public_page_fits_and_is_accessible(visit: Open, place: str) -> None:
     found = look(visit(place))
@@ -85,6 +119,47 @@ def test_the_overview_moves_by_itself(visit: Open, alice: User, workspace: Works
     expect(page.locator("#days")).to_have_attribute("open", "")
     page.get_by_role("link", name="Pause").click()
     expect(page.get_by_role("link", name="Resume")).to_be_visible()
+
+
+def test_a_budget_moves_by_itself(visit: Open, alice: User, workspace: Workspace) -> None:
+    client = ClientFactory.create(workspace=workspace, slug="acme-corp", name="Acme Corp")
+    BudgetFactory.create(workspace=workspace, client=client, limit=10 * 10**9)
+    page = visit(f"/w/{workspace.id}/clients/{client.pk}/", alice)
+    bar = page.locator("#budget")
+    expect(bar).to_contain_text("used: $0.00 of $10.00")
+    page.locator("#pause-budget").focus()
+    record(event(workspace, admitted_at=timezone.now(), cost=9 * 10**9))
+    BudgetPeriod.objects.update(settled=9 * 10**9, reserved=10**9)
+    expect(bar).to_contain_text("used: $9.00 of $10.00", timeout=10_000)
+    expect(bar).to_contain_text("$1.00 left, all of it reserved")
+    expect(page.locator("#cost")).to_have_text("$9.00", timeout=10_000)
+    expect(page.locator("#pause-budget")).to_be_focused()
+    page.get_by_role("link", name="Pause", exact=True).click()
+    BudgetPeriod.objects.update(settled=10 * 10**9, reserved=0)
+    expect(page.get_by_role("link", name="Resume")).to_be_visible()
+    assert page.locator("[hx-get]").count() == 0
+
+
+def test_a_cap_without_scripts(visit: Open, alice: User, workspace: Workspace) -> None:
+    client = ClientFactory.create(workspace=workspace, slug="acme-corp", name="Acme Corp")
+    page = visit(f"/w/{workspace.id}/clients/{client.pk}/", alice, 390, java_script_enabled=False)
+    page.get_by_role("link", name="Set a cap or a budget").click()
+    page.get_by_label("Limit a month").fill("300")
+    page.get_by_role("button", name="Set the limit").click()
+    expect(page.locator("#budget")).to_contain_text("used: $0.00 of $300.00")
+    page.get_by_role("link", name="Raise cap").click()
+    page.get_by_label("Raise it by").fill("60")
+    page.get_by_label("Reason").fill("launch week")
+    page.get_by_role("button", name="Raise the cap").click()
+    expect(page.locator("#budget")).to_contain_text("of $360.00")
+    page.get_by_role("link", name="Pause cap").click()
+    page.get_by_role("button", name="Pause the cap").click()
+    expect(page.locator("#budget")).to_contain_text("Paused")
+    page.get_by_role("button", name="Resume cap").click()
+    page.get_by_role("link", name="Edit cap").click()
+    page.get_by_role("link", name="Remove…").click()
+    page.get_by_role("button", name="Remove the cap of $300.00").click()
+    expect(page.get_by_text("No cap.")).to_be_visible()
 
 
 def test_the_chart_by_keyboard(visit: Open, alice: User, workspace: Workspace, calls: None) -> None:
