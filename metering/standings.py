@@ -22,7 +22,7 @@ from metering.meter import Meter, meter
 from metering.models import ApiKey, Budget
 from metering.months import budget_month
 
-OK, NEAR, OVER, USED_UP, PAUSED = "ok", "near", "over", "used up", "paused"
+OK, NEAR, OVER, USED_UP, PAUSED = "ok", "near", "over", "used_up", "paused"
 TONES = {OK: "ok", NEAR: "warn", OVER: "bad", USED_UP: "bad", PAUSED: "off"}
 NEAR_FROM = Decimal("0.8")
 """The part of a limit from which on one is told that it comes to its end."""
@@ -82,7 +82,7 @@ class Standing:
 
     @property
     def state(self) -> str:
-        """`ok`, `near` from 80 % on, `over` (a budget), `used up` (a cap: calls are refused) or `paused`."""
+        """`ok`, `near` from 80 % on, `over` (a budget), `used_up` (a cap: calls are refused) or `paused`."""
         if self.budget.paused_at:
             return PAUSED
         if self.budget.hard and self.settled >= self.limit:
@@ -109,7 +109,7 @@ class Standing:
     @property
     def pulse(self) -> str:
         """A text that changes with whatever is shown of it."""
-        return f"{self.starts:%Y%m%d}-{self.limit}-{self.settled}-{self.reserved}-{self.state.replace(' ', '')}"
+        return f"{self.starts:%Y%m%d}-{self.limit}-{self.settled}-{self.reserved}-{self.state}"
 
 
 def zone_of(budget: Budget) -> ZoneInfo:

@@ -97,7 +97,7 @@ class OwnBudgetSerializer(serializers.Serializer[Standing]):
 
     of = serializers.SerializerMethodField()
     kind = serializers.SerializerMethodField()
-    state = serializers.CharField(help_text="ok, near (from 80 %), over (a budget), used up (a cap) or paused.")
+    state = serializers.CharField(help_text="ok, near (from 80 %), over (a budget), used_up (a cap) or paused.")
     limit_usd = Dollars(source="limit", help_text="With a raise that runs.")
     settled_usd = Dollars(source="settled", help_text="What the calls of its month cost.")
     reserved_usd = Dollars(source="reserved", help_text="What running calls may still cost.")

@@ -18,7 +18,7 @@ from metering.budgets import budgets_of
 from metering.forms.budgets import BudgetForm, RaiseForm
 from metering.forms.errors import show
 from metering.models import ApiKey, Budget, Client
-from metering.standings import zone_of
+from metering.standings import OVER, USED_UP, zone_of
 from metering.views.bars import bar, home, standing_of
 from tokonomics.access import WorkspaceRequest, workspace_view
 from tokonomics.figures import total
@@ -136,7 +136,7 @@ def _tell(request: WorkspaceRequest, budget: Budget) -> None:
     """Say what was set, and whether calls are refused from now on."""
     standing = standing_of(budget)
     text = f"{_owner(budget)} has a {_noun(budget)} of {total(budget.limit)} a month."
-    if standing and standing.state in ("used up", "over"):
+    if standing and standing.state in (USED_UP, OVER):
         then = "Calls are refused." if budget.hard else "It only warns: calls go on."
         messages.warning(request, f"{text} {total(standing.settled)} is spent already. {then}")
     else:
