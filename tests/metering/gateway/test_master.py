@@ -86,11 +86,14 @@ def master(port: int, tmp_path: Path, options: dict[str, bool]) -> Iterator[psut
     process.start()
     assert process.pid
     found = psutil.Process(process.pid)
-    workers = eventually(lambda: serving(found, port), 30)
-    yield found
-    process.terminate()
-    process.join(30)
-    psutil.wait_procs(workers, 30)
+    workers: list[psutil.Process] = []
+    try:
+        workers = eventually(lambda: serving(found, port), 30)
+        yield found
+    finally:
+        process.terminate()
+        process.join(30)
+        psutil.wait_procs(workers, 30)
 
 
 def serving(master: psutil.Process, port: int) -> list[psutil.Process]:
@@ -100,8 +103,11 @@ def serving(master: psutil.Process, port: int) -> list[psutil.Process]:
 
 
 def listening(process: psutil.Process, port: int) -> int:
-    """How many sockets on which a process could accept connections it holds."""
-    found = process.net_connections("tcp")
+    """How many sockets on which a process could accept connections it holds; none when it has just ended."""
+    try:
+        found = process.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return 0
     return sum(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
 
 
