@@ -103,3 +103,10 @@ class Reading(NamedTuple):
     error: str = ""
     output_characters: int = 0
     output_events: int = 0
+
+    def as_asked(self, model: str) -> Reading:
+        """The reading of a provider that bills what was asked for (`model`), whatever name the answer gives it."""
+        parts = tuple(
+            [Part(model if part.model in ("", self.model) else part.model, part.usage) for part in self.parts]
+        )
+        return self._replace(model=model, parts=parts)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import zoneinfo
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from metering import providers
+from metering.gateway.access_tokens import token_of
 from metering.gateway.caps import NO_CAPS
 from metering.gateway.origin import Origin
+from metering.providers.account import Outgoing
 from tokonomics.crypto import Undecryptable
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from metering.gateway.access_tokens import AccessToken
     from metering.gateway.caps import Caps
+    from metering.gateway.origin import Headers
+    from metering.providers.account import Account
     from metering.providers.base import Provider, Route
     from tokonomics.crypto import Keyring
 
@@ -58,7 +63,10 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An account at a provider. `secret` is None when none of our keys opens it, empty for a server that needs none."""
+    """An account at a provider. `secret` is None when none of our keys opens it, empty for a server that needs none.
+
+    `account` is a secret that is more than a word to send along; its calls wait for the first `token`, if it has one.
+    """
 
     id: str | None
     slug: str
@@ -67,6 +75,9 @@ class Credential:
     authority: bytes
     base_path: str
     secret: str | None
+    account: Account | None = None
+    token: AccessToken | None = None
+    own_address: bool = False
     heads: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False, compare=False)
 
     def head(self, route: Route) -> tuple[bytes, bytes]:
@@ -76,11 +87,40 @@ class Credential:
             found = self.heads[route.path] = self._head(route)
         return found
 
+    def origin_of(self, route: Route) -> Origin:
+        """Where a route is answered."""
+        return self.origin if self.account is None else self.place(route)[0]
+
+    def place(self, route: Route) -> tuple[Origin, bytes, str]:
+        """Origin, Host header and base path of a route."""
+        if self.account is None or self.own_address:
+            return self.origin, self.authority, self.base_path
+        return locate(self.account.base_url(route), guarded=True)
+
+    def authorise(self, route: Route, method: bytes, target: bytes, body: bytes | bytearray, at: dt.datetime) -> bytes:
+        """The header lines that authorise one request of an `account`."""
+        assert self.account is not None
+        if self.token is not None:
+            return b"authorization: Bearer %b\r\n" % self.token.value
+        return self.account.sign(Outgoing(method, self.place(route)[1], target, body), route, at)
+
+    def rejected(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Whether an answer means that the provider refuses the stored key of an `account`."""
+        assert self.account is not None
+        if not self.account.rejected(status, headers, body):
+            return False
+        if self.token is not None:
+            self.token.forget()
+        return True
+
     def _head(self, route: Route) -> tuple[bytes, bytes]:
-        lines = b"host: %b\r\naccept-encoding: identity\r\n" % self.authority
-        if self.secret:
+        _, authority, base_path = self.place(route)
+        lines = b"host: %b\r\naccept-encoding: identity\r\n" % authority
+        if self.account is not None:
+            route = replace(route, path=self.account.path(route))
+        elif self.secret:
             lines += b"%b: %b\r\n" % self.provider.key(route.endpoint, self.secret.encode())
-        return self.provider.target(self.base_path, route).encode(), lines
+        return self.provider.target(base_path, route).encode(), lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +161,18 @@ class CredentialRow(NamedTuple):
 
 
 def credential_of(row: CredentialRow, keyring: Keyring) -> Credential:
-    """A row, decrypted. A secret that no key opens is refused when it is used."""
+    """A row, decrypted. A secret that no key opens, or that cannot be read, is refused when it is used."""
     provider = providers.find(row.slug) or providers.compatible(row.slug, row.base_url, row.name)
     secret: str | None = None
-    with contextlib.suppress(Undecryptable):
+    account: Account | None = None
+    with contextlib.suppress(Undecryptable, ValueError):
         opened = keyring.decrypt(row.secret, workspace=row.workspace, row=row.id)
+        account = provider.account(opened) if provider.account else None
         secret = opened if opened.isprintable() else None
     origin, authority, path = locate(row.base_url or provider.base_url, guarded=bool(row.base_url))
-    return Credential(str(row.id), row.slug, provider, origin, authority, path, secret)
+    token = token_of(account.grant) if account and account.grant else None
+    own = bool(row.base_url)
+    return Credential(str(row.id), row.slug, provider, origin, authority, path, secret, account, token, own)
 
 
 def locate(url: str, *, guarded: bool) -> tuple[Origin, bytes, str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from billing.pricing import Charge
     from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
+    from metering.gateway.origin import Headers
     from metering.gateway.request import Request
     from metering.providers.base import Reader, Route
     from metering.tags import Tags
@@ -145,6 +146,8 @@ class Call:
         lines = b"".join([b"%b: %b\r\n" % header for header in extra if request.header(header[0]) is None])
         if request.method != b"GET":
             lines += b"content-length: %d\r\n" % len(body)
+        if self.credential.account is not None:
+            lines += self.credential.authorise(self.route, request.method, target, body, self.moment)
         head = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n\r\n" % (
             request.method,
             target,
@@ -175,8 +178,10 @@ class Call:
         """A fresh reader for the answer."""
         return self.route.endpoint.reader()
 
-    def key_rejected(self, status: int, body: bytes) -> bool:
+    def key_rejected(self, status: int, headers: Headers, body: bytes) -> bool:
         """Whether the provider refuses the stored key (Google says so with 400 and a reason)."""
+        if self.credential.account is not None:
+            return self.credential.rejected(status, headers, body)
         return status == 401 or (status == 400 and b"API_KEY_INVALID" in body)
 
     @property
@@ -248,7 +253,10 @@ class Call:
         }
 
     def _charge(self, reading: Reading) -> Charge | None:
-        return charge_reading(self.catalogue, self.credential.provider.catalogue, reading, self.model, self.moment)
+        provider, model = self.credential.provider, self.model
+        if provider.priced_as_asked:
+            reading, model = reading.as_asked(model), reading.model
+        return charge_reading(self.catalogue, provider.catalogue, reading, model, self.moment)
 
     def _estimate(self, reading: Reading) -> Reading:
         """What the answer must have used at least, by the length of what was sent and seen."""

@@ -166,7 +166,7 @@ class MeteredExchange:
             return
         reading = Reading(None) if self.status >= 400 else read_body(self.call.reader(), body, self.headers)
         self._record(reading, status="provider_error" if self.status >= 400 or reading.error else "ok")
-        if self.call.key_rejected(self.status, body):
+        if self.call.key_rejected(self.status, self.headers, body):
             message = f"{self.call.provider_label} rejects the key that is stored for it: replace it under Providers."
             self._after(lambda: self._refuse("upstream_auth", message))
         else:

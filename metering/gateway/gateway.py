@@ -124,7 +124,7 @@ class Gateway:
             if sink.wants_dispatch(connection):
                 connection.answer(call)
         else:
-            self.pool.request(call.credential.origin, message, sink)
+            self.pool.request(call.credential.origin_of(call.route), message, sink)
 
     def check_spool(self) -> None:
         """Raises SpoolFull when the spool has no room for another call."""

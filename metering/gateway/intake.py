@@ -98,7 +98,24 @@ class Admission:
         except Refusal as refusal:
             self._refuse(refusal)
             return
+        token = call.credential.token
+        if token is None or token.valid():
+            self._let_in(call)
+        else:
+            token.wait(partial(self._authorised, call))
+
+    def _authorised(self, call: Call, problem: Refusal | None) -> None:
+        """The provider has given an access token, or has not."""
+        if self.left:
+            return
+        if problem is None:
+            self._let_in(call)
+        else:
+            self._refuse(problem)
+
+    def _let_in(self, call: Call) -> None:
         if call.limited:
+            owner = call.key
             self.gateway.limiter.admit(
                 owner.id,
                 owner.requests_per_minute,

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import unquote
 
+from metering.providers.account import Account
 from metering.usage import Reading
 
 MOST_CACHED_ROUTES = 2048
-SAFE_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@+=-]|%3[Aa])+)+/?")
-"""No escapes but the colon's, no empty segment: what we match is what the provider sees."""
+SAFE_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@+=-]|%3[Aa]|%2[Ff])+)+/?")
+"""No escapes but the colon's and the slash's, no empty segment: what we match is what the provider sees."""
 MODEL = r"(?:[A-Za-z0-9._:@+-]|%3[Aa])+(?:/(?:[A-Za-z0-9._:@+-]|%3[Aa])+)*"
 """A model's id in a path; some have a slash between maker and name."""
 VERSIONS = re.compile(r"(?:/(?:openai|api|inference|paas)(?=/)|/v\d+(?:(?:alpha|beta)\d*)?(?=/))*")
@@ -86,7 +88,9 @@ class Provider:
 
     `own_path` turns the path a client sent, with or without a version, into the provider's own. `key_header` and
     `key_prefix` say how the provider's key is sent, `key_in_query` that its SDKs may send it as `?key=`;
-    `catalogue` is its id in the price catalogue, empty: no prices.
+    `catalogue` is its id in the price catalogue, empty: no prices. `priced_as_asked`: the model that was asked for
+    decides the price before the one that answered. `account` reads a stored key that is more than a word to send along;
+    it raises ValueError, with a sentence for the person who pasted it.
     """
 
     slug: str
@@ -101,6 +105,8 @@ class Provider:
     key_prefix: bytes = b"Bearer "
     extra_headers: tuple[tuple[bytes, bytes], ...] = ()
     key_in_query: bool = False
+    priced_as_asked: bool = False
+    account: Callable[[str], Account] | None = None
     _routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False, compare=False)
 
     def route(self, method: str, path: str) -> Route | None:
@@ -118,7 +124,7 @@ class Provider:
         own = self.own_path(path.removesuffix("/"))
         for endpoint in self.endpoints:
             if endpoint.method in (method, "") and (match := endpoint.pattern.fullmatch(own)):
-                return Route(endpoint, own, match.groupdict().get("model") or "", endpoint.stream)
+                return Route(endpoint, own, unquote(match.groupdict().get("model") or ""), endpoint.stream)
         return None
 
     def key(self, endpoint: Endpoint, secret: bytes) -> tuple[bytes, bytes]:
