@@ -1,7 +1,8 @@
 """Reserving the worst case of a call on its caps: natural group commit over one PostgreSQL connection.
 
 Requests that arrive while a batch is under way make the next batch, so that one round trip serves one call when there
-are few and hundreds when there are many. No cap is passed on a guess: without PostgreSQL capped calls are refused.
+are few and hundreds when there are many. No cap is passed on a guess: without PostgreSQL capped calls are refused, at
+once from the first that could not be checked until PostgreSQL answers again.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
     from metering.gateway.caps import Cap
+
+    Told = Callable[["Verdict | None"], None]
+    Asked = tuple["Hold", Told]
 
 BATCH = 500
 QUERY_SECONDS = 3
@@ -37,6 +42,9 @@ HEARTBEAT = """
 INSERT INTO gateway_process (id, seen_at) VALUES (%s, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 """
+
+BUSY = (LockNotAvailable, QueryCanceled)
+"""PostgreSQL is there, but somebody keeps a period locked: that says nothing about the next call."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,17 +83,17 @@ class Reservations:
     def __init__(self, connection: dict[str, Any], process: str) -> None:
         self.parameters = {**connection, "options": f"{connection.get('options', '')} {OPTIONS}".strip()}
         self.process = process
-        self.waiting: deque[tuple[Hold, Callable[[Verdict | None], None]]] = deque()
+        self.waiting: deque[Asked] = deque()
         self.doubtful: dict[str, float] = {}
         self.connection: psycopg.AsyncConnection[Any] | None = None
         self.working: asyncio.Task[None] | None = None
         self.loop = asyncio.get_running_loop()
-        self.paused_until = 0.0
+        self.away = False
         self.lock = asyncio.Lock()
 
-    def reserve(self, hold: Hold, told: Callable[[Verdict | None], None]) -> None:
+    def reserve(self, hold: Hold, told: Told) -> None:
         """Ask for a reservation; `told(None)` means that PostgreSQL cannot be reached, so that nothing is reserved."""
-        if self.loop.time() < self.paused_until:
+        if self.away:
             told(None)
             return
         self.waiting.append((hold, told))
@@ -102,9 +110,10 @@ class Reservations:
         while True:
             now = self.loop.time()
             try:
-                if now >= beat:
+                if self.away or now >= beat:
                     await self._execute(HEARTBEAT, [self.process])
                     beat = now + HEARTBEAT_SECONDS
+                    self._back()
                 if self.doubtful:
                     await self._give_back(now)
             except (psycopg.Error, OSError, TimeoutError):
@@ -121,15 +130,33 @@ class Reservations:
         try:
             while self.waiting:
                 batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH))]
+                patience = self.loop.call_later(QUERY_SECONDS, self._refuse, batch, "it does not answer")
                 try:
-                    verdicts = await self._ask([hold for hold, _ in batch])
+                    verdicts = await self._decide([hold for hold, _ in batch])
                 except (psycopg.Error, OSError, TimeoutError) as error:
-                    await self._fail(batch, error)
+                    self._refuse(batch, error)
+                    if not isinstance(error, BUSY):
+                        await self.close()
                     continue
-                for (_, told), verdict in zip(batch, verdicts, strict=True):
+                finally:
+                    patience.cancel()
+                for (_, told), verdict in zip(batch, verdicts, strict=bool(batch)):
                     told(verdict)
         finally:
             self.working = None
+
+    async def _decide(self, holds: list[Hold]) -> list[Verdict]:
+        """The verdicts, from a new connection where the one at hand has ended, as in a restart of PostgreSQL."""
+        used = self.connection
+        try:
+            return await self._ask(holds)
+        except psycopg.OperationalError as error:
+            if used is None or isinstance(error, BUSY):
+                raise
+            await self.close()
+            # They may have been reserved before it ended.
+            await self._execute(RELEASE, [[hold.call for hold in holds]])
+            return await self._ask(holds)
 
     async def _ask(self, holds: list[Hold]) -> list[Verdict]:
         slots: dict[tuple[str, dt.datetime], int] = {}
@@ -167,17 +194,33 @@ class Reservations:
             for code, slot, limit, settled, reserved in rows
         ]
 
-    async def _fail(self, batch: list[tuple[Hold, Callable[[Verdict | None], None]]], error: Exception) -> None:
-        """Refuse everyone for a moment; whether the batch was committed is not known, so it is given back later."""
+    def _refuse(self, batch: list[Asked], error: Exception | str) -> None:
+        """Refuse everyone who waits; whether the batch was committed is not known, so it is given back later.
+
+        Empties the batch: psycopg takes its time to let go of a server that is silent, and nobody waits for that.
+        """
         now = self.loop.time()
-        self.paused_until = now + PAUSE_SECONDS
-        logger.warning("Caps cannot be checked, so capped calls are refused: %s", error)
-        for hold, told in batch:
+        if not isinstance(error, BUSY):
+            if not self.away:
+                logger.warning(
+                    "Caps cannot be checked, so capped calls are refused until PostgreSQL answers: %s", error
+                )
+            self.away = True
+            batch.extend(self.waiting)
+            self.waiting.clear()
+        elif batch:
+            logger.warning(
+                "Caps are locked by somebody else for too long, so %d calls are refused: %s", len(batch), error
+            )
+        refused, batch[:] = list(batch), []
+        for hold, told in refused:
             self.doubtful[hold.call] = now
             told(None)
-        while self.waiting:
-            self.waiting.popleft()[1](None)
-        await self.close()
+
+    def _back(self) -> None:
+        if self.away:
+            self.away = False
+            logger.info("Caps can be checked again, so capped calls are let in")
 
     async def _give_back(self, now: float) -> None:
         """End the reservations in doubt; again and again for a while, as a commit may still be under way."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
+from metering.gateway import reservations as module
 from metering.gateway.caps import Cap, CapRow, Caps
 from metering.gateway.reservations import Hold, Reservations, Verdict
 from metering.models import Budget, BudgetPeriod, Client, GatewayProcess, Reservation
@@ -183,6 +188,57 @@ def test_without_the_database_the_answer_is_at_once(workspace: Workspace) -> Non
         assert told == [None]
 
     run(test, host="127.0.0.1", port=1)
+
+
+def test_a_restart_of_the_database_refuses_nobody(workspace: Workspace) -> None:
+    limited = budget(workspace, 100)
+
+    async def test(reservations: Reservations) -> None:
+        assert codes(await ask(reservations, hold(workspace, 10, limited))) == ["admitted"]
+        assert reservations.connection is not None
+        async with await psycopg.AsyncConnection.connect(**parameters()) as other:
+            await other.execute("SELECT pg_terminate_backend(%s)", [reservations.connection.info.backend_pid])
+        assert codes(await ask(reservations, hold(workspace, 10, limited))) == ["admitted"]
+
+    run(test)
+    assert BudgetPeriod.objects.get().reserved == 20
+
+
+def test_a_silent_database_is_waited_for_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUERY_SECONDS", 0.2)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.02)
+    limited = budget(workspace, 100)
+
+    async def test(reservations: Reservations, silent: socket.socket) -> None:
+        reservations.parameters |= {"host": "127.0.0.1", "port": silent.getsockname()[1]}
+        assert codes(await ask(reservations, hold(workspace, 1, limited))) == ["unavailable"]
+        told: list[Any] = []
+        reservations.reserve(hold(workspace, 1, limited), told.append)
+        assert told == [None]
+        reservations.parameters |= parameters()
+        keeping_up = asyncio.create_task(reservations.keep_up())
+        while reservations.away:  # noqa: ASYNC110 -- nothing tells of its end
+            await asyncio.sleep(0.01)
+        assert codes(await ask(reservations, hold(workspace, 100, limited))) == ["admitted"]
+        keeping_up.cancel()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        run(partial(test, silent=silent))
+
+
+def test_a_locked_period_refuses_its_calls_alone(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OPTIONS", "-c lock_timeout=100ms")
+    locked, free = budget(workspace, 100), budget(factories.WorkspaceFactory.create(), 100)
+
+    async def test(reservations: Reservations) -> None:
+        assert codes(await ask(reservations, hold(workspace, 1, locked))) == ["admitted"]
+        async with await psycopg.AsyncConnection.connect(**parameters()) as other:
+            await other.execute("SELECT FROM budget_period FOR UPDATE")
+            assert codes(await ask(reservations, hold(workspace, 1, locked))) == ["unavailable"]
+            assert codes(await ask(reservations, hold(free.workspace, 1, free))) == ["admitted"]
+        assert codes(await ask(reservations, hold(workspace, 99, locked))) == ["admitted"]
+
+    run(test)
 
 
 def test_month_that_is_opened_late_knows_what_was_spent(workspace: Workspace) -> None:
