@@ -44,6 +44,8 @@ class StreamAnswer:
         decoder = self._decoder
         if decoder is None or self._inflater is not None:
             return self._feed_first(chunk)
+        if decoder.is_whole(chunk) and self._reader.skim(chunk):  # nearly all of a stream
+            return chunk
         passed = self._take(decoder.decode(chunk))
         return passed if self._hides else chunk
 
@@ -93,7 +95,7 @@ class StreamAnswer:
         for raw, data in events:
             if data == DONE:
                 self.terminal = True
-            elif data:
+            elif data and not reader.skim(data):
                 document = parse(data)
                 reader.read(document)
                 if hides and reports_usage_alone(document):

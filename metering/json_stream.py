@@ -30,6 +30,10 @@ class JSONDecoder:
         self._start = -1
         self._in_string = False
 
+    def is_whole(self, chunk: bytes) -> bool:
+        """Whether a chunk is exactly one event of server-sent ones: never, here."""
+        return False
+
     def decode(self, chunk: bytes) -> list[Event]:
         """The documents that `chunk` completed."""
         text = self._rest + chunk if self._rest else chunk

@@ -48,6 +48,10 @@ class SSEDecoder:
             self._seen = 0
         return events
 
+    def is_whole(self, chunk: bytes) -> bool:
+        """Whether a chunk is exactly one event, and nothing before it waits for its end."""
+        return not self._rest and chunk.find(b"\n\n") == len(chunk) - 2 and chunk[-1:] == b"\n" and b"\r" not in chunk
+
     def flush(self) -> list[Event]:
         """The event that the end of the stream cut short, if any bytes are left."""
         rest, self._rest, self._seen = self._rest, b"", 0

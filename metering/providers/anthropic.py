@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from operator import add
 
 from metering.providers.base import Endpoint, Provider, under
 from metering.providers.openai import LATER, MAX_TOKENS, STORE, UNKNOWN, at, models, refused
-from metering.providers.reader import AnswerReader, Context, Counts, Object, error_code, inside
+from metering.providers.reader import PLAIN, AnswerReader, Context, Counts, Object, error_code, inside
 from metering.usage import Part, Usage
 
 UNCLEAR_FALLBACK = "usage_fallback_unclear"
 """Flag: a refused attempt of another model came first, and whether it is billed is not documented; it is left out."""
 
+TEXT = re.compile(rb'"delta":\{"type":"text_delta","text":"%b"' % PLAIN)
 SERVER_TOOLS = ("web_search_requests", "web_fetch_requests")
 
 
@@ -23,6 +25,9 @@ class MessagesReader(AnswerReader):
     """
 
     __slots__ = ()
+
+    def skim(self, event: bytes) -> bool:
+        return event.count(b'"type":"content_block_delta"') == 1 and self.skim_text(event, TEXT)
 
     def fold(self, document: Object) -> None:
         kind = document.get("type")

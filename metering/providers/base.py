@@ -32,6 +32,9 @@ class Reader(Protocol):
     def read(self, document: Any) -> None:
         """Take one more document. Never raises, whatever JSON it is."""
 
+    def skim(self, event: bytes) -> bool:
+        """Whether an event is nothing but a piece of text, which is counted now: `read` need not see it."""
+
     def reading(self) -> Reading:
         """What was learnt so far."""
 

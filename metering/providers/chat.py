@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from metering.providers.openai_usage import nano, openai_usage
-from metering.providers.reader import AnswerReader, Counts, Object, error_code
+from metering.providers.reader import PLAIN, AnswerReader, Counts, Object, error_code
 from metering.usage import Usage
+
+TEXT = re.compile(rb'"delta":\{"content":"%b"\}' % PLAIN)
+"""What stands in nearly every event of a stream, in OpenAI's own writing."""
 
 Cost = Callable[[Object], Decimal | None]
 
@@ -26,6 +30,15 @@ class ChatReader(AnswerReader):
         super().__init__()
         self._cost = cost
         self._hidden_output = hidden_output
+
+    def skim(self, event: bytes) -> bool:
+        return (
+            self.model != ""
+            and event.count(b'"delta"') == 1
+            and event.count(b'"usage"') == event.count(b'"usage":null')
+            and b'"error"' not in event
+            and self.skim_text(event, TEXT)
+        )
 
     def fold(self, document: Object) -> None:
         usage = document.get("usage") or _groq_usage(document)

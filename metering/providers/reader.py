@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from metering.usage import ANOMALY, CLAMPED, CONTRADICTION, LARGEST_COUNT, Part, Reading, Usage
@@ -16,6 +17,10 @@ NO_TEXT = frozenset(
     "role id type object call_id status signature thoughtSignature encrypted_content data mimeType url b64_json".split()
 )
 """Keys of a piece of an answer whose strings are no generated text."""
+
+
+PLAIN = rb"([ !#-\[\]-~]*)"
+"""The inside of a JSON string that is ASCII without escapes: as many characters as bytes."""
 
 
 class Counts:
@@ -90,6 +95,21 @@ class AnswerReader:
         if type(document) is dict:
             self.fold(document)
 
+    def skim(self, event: bytes) -> bool:
+        """Count an event that is nothing but text without parsing it; False, with nothing counted, for any other."""
+        return False
+
+    def skim_text(self, event: bytes, piece: re.Pattern[bytes]) -> bool:
+        """Count the text that `piece` finds (its only group); False where there is none, or it needs parsing."""
+        found = piece.search(event)
+        if found is None:
+            return False
+        start, end = found.span(1)
+        if end > start:
+            self.characters += end - start
+            self.events += 1
+        return True
+
     def fold(self, document: Object) -> None:
         """Take one more object."""
         raise NotImplementedError
@@ -119,17 +139,17 @@ class AnswerReader:
         if usage is not None and contradicts(usage):
             counts.flag(CONTRADICTION)
         return Reading(
-            usage=usage,
-            model=clean(self.model),
-            parts=() if usage is None else self.parts(usage, counts),
-            service_tier=clean(self.tier),
-            context=self.context(),
-            provider_cost=None if usage is None else self.provider_cost(),
-            raw_usage=self.raw,
-            flags=tuple(counts.flags),
-            error=clean(self.error),
-            output_characters=self.characters,
-            output_events=self.events,
+            usage,
+            clean(self.model),
+            () if usage is None else self.parts(usage, counts),
+            clean(self.tier),
+            self.context(),
+            None if usage is None else self.provider_cost(),
+            self.raw,
+            tuple(counts.flags),
+            clean(self.error),
+            self.characters,
+            self.events,
         )
 
     def overlay(self, usage: Any) -> None:
@@ -148,7 +168,8 @@ class AnswerReader:
 def contradicts(usage: Usage) -> bool:
     """Whether the parts of a total are larger than it. They are kept as reported: pricing subtracts within bounds."""
     cached = usage.cache_read_tokens + usage.cache_write_tokens
-    return max(cached, usage.input_audio_tokens) > usage.input_tokens or usage.reasoning_tokens > usage.output_tokens
+    told, made = usage.input_tokens, usage.output_tokens
+    return cached > told or usage.input_audio_tokens > told or usage.reasoning_tokens > made
 
 
 def inside(source: Object, *names: str) -> Object:

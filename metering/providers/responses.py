@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from metering.providers.chat import Cost
 from metering.providers.openai_usage import nano, openai_usage
-from metering.providers.reader import AnswerReader, Counts, Object, error_code
+from metering.providers.reader import PLAIN, AnswerReader, Counts, Object, error_code
 from metering.usage import Usage
 
 ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 UNFINISHED = frozenset({"queued", "in_progress"})
+TEXT = re.compile(rb'"delta":"%b"' % PLAIN)
 TOOLS = {
     "web_search_call": "web_search_requests",
     "file_search_call": "file_search_requests",
@@ -29,6 +32,9 @@ class ResponsesReader(AnswerReader):
         super().__init__()
         self._cost = cost
         self._tools: dict[str, int] = {}
+
+    def skim(self, event: bytes) -> bool:
+        return b'"type":"response.output_text.delta"' in event and self.skim_text(event, TEXT)
 
     def fold(self, document: Object) -> None:
         kind = document.get("type")
