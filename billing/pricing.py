@@ -6,15 +6,16 @@ prices apart out of the count that holds it, once, so that every token is charge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from billing.money import plain_text, to_nano
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from metering.usage import Usage
 
@@ -35,6 +36,10 @@ class Line(NamedTuple):
         return [unit, count, _price_text(unit_price), plain_text(amount)]
 
 
+_line: Callable[[tuple[str, int, Decimal, Decimal]], Line] = partial(tuple.__new__, Line)
+"""A line from its fields; its own constructor is a Python function, which costs more than the arithmetic."""
+
+
 class Rate(NamedTuple):
     """A list price: `price` USD for `per` of `unit`."""
 
@@ -48,7 +53,7 @@ class Rate(NamedTuple):
     def line(self, count: int) -> Line:
         """The explanation of `count` units at this price."""
         unit, price, per, unit_price, exact = self
-        return Line(unit, count, unit_price, unit_price * count if exact else price * count / per)
+        return _line((unit, count, unit_price, unit_price * count if exact else price * count / per))
 
 
 class Band(NamedTuple):
@@ -127,8 +132,14 @@ class RateCard:
         tariff = self.tariff
         counts = tariff.own_counts(usage)
         rates = tariff.rates_at(usage.input_tokens) if tariff.bands else tariff.rates
-        lines = tuple([rate.line(count) for rate, count in zip(rates, counts) if count > 0])  # noqa: B905 -- 0.1 µs
-        return Charge(total(lines), lines, self.model, self.source, self.version)
+        amount = ZERO
+        lines = []
+        for rate, count in zip(rates, counts):  # noqa: B905 -- 0.1 µs
+            if count > 0:
+                line = rate.line(count)
+                amount += line[3]
+                lines.append(line)
+        return Charge(to_nano(amount), tuple(lines), self.model, self.source, self.version)
 
     def input_cost(self, tokens: int) -> int | None:
         """Nano-USD of a plain prompt of so many tokens; None where prompts have no price by the token."""
@@ -140,6 +151,8 @@ class RateCard:
     def prices(self, usage: Usage) -> bool:
         """Whether there is a price for what was used: tokens on a card of hourly prices have none."""
         priced = self.tariff.families
+        if (usage.input_tokens or usage.output_tokens) and "tokens" in priced:
+            return True
         used = families_of(usage)
         covered = not priced.isdisjoint(used) if used else bool(priced)
         return covered or self.tariff.free or "requests" in priced

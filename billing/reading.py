@@ -33,6 +33,9 @@ def charge_reading(
     aware: when the call was admitted.
     """
     context = price_context(reading)
+    if reading.usage is not None and not reading.parts:
+        card = _card(catalogue, provider, (reading.model, requested_model), moment, context)
+        return card.charge(reading.usage) if card is not None and card.prices(reading.usage) else None
     charges = []
     for models, usage in _parts(reading, requested_model):
         card = _card(catalogue, provider, models, moment, context)
@@ -54,10 +57,8 @@ def price_context(reading: Reading) -> Context:
 def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...], Usage]]:
     """Each part's usage with the names to look for, the best first. A part of another model has that name only."""
     answered = (reading.model, requested_model)
-    if reading.parts:
-        own = ("", reading.model)
-        return [(answered if part.model in own else (part.model,), part.usage) for part in reading.parts]
-    return [] if reading.usage is None else [(answered, reading.usage)]
+    own = ("", reading.model)
+    return [(answered if part.model in own else (part.model,), part.usage) for part in reading.parts]
 
 
 def _card(

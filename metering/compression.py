@@ -36,6 +36,8 @@ class Inflater:
 
 def inflater(headers: list[tuple[bytes, bytes]]) -> Inflater | None:
     """What reads an answer with these headers (names in lower case); None: it is not compressed."""
+    if b"content-encoding" not in dict(headers):
+        return None
     for name, value in headers:
         if name == b"content-encoding":
             encoding = value.decode("latin-1").strip().lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from operator import add
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ class Usage(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """The counts that are not zero, by name: the form kept on an event."""
-        return {name: count for name, count in zip(COUNTS, self, strict=True) if count}
+        return dict(compress(zip(COUNTS, self, strict=True), self))
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int]) -> Usage:

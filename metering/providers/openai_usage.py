@@ -23,6 +23,7 @@ USUAL = frozenset(
 ASKED = frozenset({"cached_tokens", "audio_tokens"})
 MADE = frozenset({"reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"})
 NOTHING: Object = {}
+INTEGERS = {int}
 
 
 def openai_usage(raw: Object, counts: Counts) -> Usage | None:
@@ -46,20 +47,12 @@ def _usual(raw: Object) -> Usage | None:
         asked.get("audio_tokens", 0),
         made.get("audio_tokens", 0),
     )
-    for count in found:
-        if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
-            return None
+    if {*map(type, found)} != INTEGERS or min(found) < 0 or max(found) > LARGEST_COUNT:
+        return None
     prompt, completion, cached, reasoning, heard, spoken = found
     if raw.get("total_tokens") != prompt + completion:
         return None
-    return Usage(
-        input_tokens=prompt,
-        output_tokens=completion,
-        cache_read_tokens=cached,
-        reasoning_tokens=reasoning,
-        input_audio_tokens=heard,
-        output_audio_tokens=spoken,
-    )
+    return Usage(prompt, completion, cached, 0, 0, 0, reasoning, heard, 0, 0, 0, spoken)
 
 
 def _any(raw: Object, counts: Counts) -> Usage | None:
