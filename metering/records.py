@@ -14,7 +14,11 @@ class BadLine(ValueError):
 
 def encode(record: dict[str, Any]) -> bytes:
     """One line, newline included. Integers must fit 64 bits; anything that JSON cannot say raises TypeError."""
-    text = orjson.dumps(record)
+    return line(orjson.dumps(record))
+
+
+def line(text: bytes) -> bytes:
+    """The line of a record that is JSON already, without a newline in it."""
     return b"%08x %b\n" % (crc32(text), text)
 
 

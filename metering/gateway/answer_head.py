@@ -18,15 +18,12 @@ UNATTRIBUTED = b"Unattributed"
 
 def is_stream(headers: Headers) -> bool:
     """Whether an answer comes in events, by its content type."""
-    for name, value in headers:
-        if name == b"content-type":
-            return value.lower().startswith(STREAM_TYPES)
-    return False
+    return dict(headers).get(b"content-type", b"").lower().startswith(STREAM_TYPES)
 
 
 def answer_head(call: Call, headers: Headers, *, streamed: bool = False) -> bytes:
     """The header lines of an answer; the cost is on an unstreamed one only, where it is known by now."""
-    ours = b"x-metering-event-id: %b\r\nx-metering-client: %b\r\n" % (call.id.encode(), client_header(call.client))
+    ours = b"x-metering-event-id: %b\r\nx-metering-client: %b\r\n" % (call.id.encode(), client_header(call.way.client))
     if streamed:
         ours += b"x-accel-buffering: no\r\n"
     elif call.cost is not None:

@@ -10,7 +10,7 @@ from metering.errors import Refusal
 from metering.multipart import InvalidForm, text_fields
 
 
-def read_json(body: bytearray) -> dict[str, Any]:
+def read_json(body: bytes | bytearray) -> dict[str, Any]:
     """The body as a JSON object; raises Refusal `invalid_request`."""
     try:
         document = orjson.loads(body)
@@ -21,7 +21,7 @@ def read_json(body: bytearray) -> dict[str, Any]:
     return document
 
 
-def read_form(body: bytearray) -> dict[str, Any]:
+def read_form(body: bytes | bytearray) -> dict[str, Any]:
     """The short fields of a form with files (multipart/form-data, or JSON where the endpoint takes both).
 
     Raises Refusal `invalid_request`.

@@ -1,4 +1,4 @@
-"""One metered call, from admission to its event. Sans I/O: bytes in, bytes and records out."""
+"""One metered call, from admission to its event. Sans I/O: bytes in, bytes and lines of the spool out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from metering import tokens
 from metering.bounds import bound
 from metering.errors import Refusal
 from metering.gateway.bodies import model_of, read_form, read_json
-from metering.gateway.caps import NO_CAPS
-from metering.gateway.headers import to_provider
 from metering.gateway.reservations import Hold
 from metering.providers.injection import ask_for_usage, limit_output
+from metering.records import line
 from metering.usage import Reading, Usage
 
 if TYPE_CHECKING:
@@ -27,136 +26,130 @@ if TYPE_CHECKING:
     from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
     from metering.gateway.origin import Headers
-    from metering.gateway.request import Request
+    from metering.gateway.way import Way
     from metering.providers.base import Reader, Route
-    from metering.tags import Tags
 
 NOTHING = Usage()
 
 
 class Call:
-    """A call that was let in; its moment and its prices are those of its admission."""
+    """A call that was let in; its moment and its prices are those of its admission.
+
+    `at` is that moment in microseconds since the epoch, `model` and `stream` are what the client asked for.
+    """
 
     __slots__ = (
         "asks_usage",
         "at",
         "body",
         "budget_head",
-        "caps",
         "catalogue",
-        "client",
         "cost",
-        "credential",
-        "day",
         "document",
+        "facts",
         "first_byte_ms",
         "hide_usage",
         "id",
         "input_estimate",
-        "key",
-        "limited",
         "limits",
-        "metered",
         "model",
         "moment",
-        "query",
-        "route",
         "started",
         "stream",
-        "tags",
         "total_tokens",
+        "way",
     )
 
-    def __init__(
-        self, *, key: Key, credential: Credential, route: Route, query: str, tags: Tags, catalogue: Catalogue
-    ) -> None:
+    def __init__(self, way: Way, catalogue: Catalogue, body: bytes | bytearray) -> None:
+        """Learn the model and whether to stream from the body; raises Refusal `invalid_request`."""
         self.id = str(uuid_utils.uuid7())
         self.at = time.time_ns() // 1000
         self.moment = dt.datetime.fromtimestamp(self.at / 1e6, dt.UTC)
         self.started = time.monotonic()
-        self.key = key
-        self.credential = credential
-        self.route = route
-        self.query = query
-        self.tags = tags.values
-        self.client = tags.client if key.client is None else key.client
-        self.day = key.workspace.day(self.at / 1e6)
+        self.way = way
         self.catalogue = catalogue
-        self.metered = route.endpoint.metered
-        self.model = route.model
-        self.stream = bool(route.stream)
+        self.body = body
         self.document: dict[str, Any] = {}
-        self.body: bytes | bytearray = b""
+        self.model = way.route.model
+        self.stream = bool(way.route.stream)
         self.asks_usage = self.hide_usage = False
         self.limits: tuple[Limit, ...] = ()
-        self.input_estimate = 0
+        self.input_estimate = self.total_tokens = 0
         self.first_byte_ms: int | None = None
         self.cost: int | None = None
-        endpoint = route.endpoint
-        caps = key.workspace.caps
-        self.caps = (
-            caps.of(key.id, self.client) if caps is not NO_CAPS and endpoint.metered and not endpoint.free else []
-        )
         self.budget_head = b""
-        self.limited = self.metered and (key.requests_per_minute is not None or key.tokens_per_minute is not None)
-        self.total_tokens = 0
+        self.facts = b""
+        if way.metered:
+            self._read_body(body)
 
-    # what the client asked
-
-    def read_body(self, body: bytearray) -> None:
-        """Learn the model and whether to stream from the body; raises Refusal `invalid_request`."""
-        self.body = body
-        if not self.metered:
-            return
-        endpoint = self.route.endpoint
-        self.document = read_form(body) if endpoint.form else read_json(body)
+    def _read_body(self, body: bytes | bytearray) -> None:
+        route = self.way.route
+        endpoint = route.endpoint
+        self.document = document = read_form(body) if endpoint.form else read_json(body)
         if not self.model:
-            self.model = model_of(self.document)
-        if self.route.stream is None:
-            self.stream = self.document.get("stream") in (True, "true")
+            self.model = model_of(document)
+        if route.stream is None:
+            self.stream = document.get("stream") in (True, "true")
         self.asks_usage = endpoint.asks_usage and self.stream
         self.input_estimate = tokens.estimate_input(len(body))
+        day = self.way.key.workspace.day(self.at / 1e6)
+        self.facts = b'"id":"%b","at":%d,"day":"%b","stream":%b,%b' % (
+            self.id.encode(),
+            self.at,
+            day.encode(),
+            b"true" if self.stream else b"false",
+            self.way.facts,
+        )
+
+    # who calls whom
+
+    @property
+    def key(self) -> Key:
+        """The key that the call came with."""
+        return self.way.key
+
+    @property
+    def credential(self) -> Credential:
+        """The account that it is made with."""
+        return self.way.credential
+
+    @property
+    def route(self) -> Route:
+        """What is called there."""
+        return self.way.route
+
+    @property
+    def provider_label(self) -> str:
+        """The provider's name for messages."""
+        return self.way.credential.provider.label
 
     def hold(self) -> Hold:
         """What to reserve: the worst case, which a limit on the output makes real where the client set none.
 
         Raises Refusal `model_not_priced`, or `invalid_request` where what the call uses has no bound.
         """
-        provider = self.credential.provider.catalogue
+        way = self.way
+        provider = way.credential.provider.catalogue
         card = self.catalogue.rate_card(provider, self.model, self.moment)
         window = card.window if card else 0
-        endpoint = self.route.endpoint
-        bounds = bound(endpoint, self.dialect, self.document, len(self.body), model=self.model, window=window)
+        endpoint = way.route.endpoint
+        bounds = bound(endpoint, way.dialect, self.document, len(self.body), model=self.model, window=window)
         if bounds.reason:
             raise Refusal("invalid_request", f"{bounds.reason} A hard cap on this call could not hold.")
         amount = worst_case(self.catalogue, provider, self.model, self.moment, self.document, bounds)
         if amount is None:
             raise Refusal("model_not_priced")
         self.limits = bounds.limits
-        intent = orjson.dumps(self.intent()).decode()
-        return Hold(self.id, self.key.workspace.id, self.moment, amount, self.caps, intent)
+        return Hold(self.id, way.key.workspace.id, self.moment, amount, way.caps, self._intent().decode())
 
-    def message(self, request: Request) -> bytes:
+    def message(self) -> bytes:
         """The request as the provider gets it: its own path, its own key, and nothing that is ours."""
-        body = self._body()
-        target, common = self.credential.head(self.route)
-        if self.query:
-            target = b"%b?%b" % (target, self.query.encode())
-        extra = self.credential.provider.extra_headers
-        lines = b"".join([b"%b: %b\r\n" % header for header in extra if request.header(header[0]) is None])
-        if request.method != b"GET":
-            lines += b"content-length: %d\r\n" % len(body)
-        if self.credential.account is not None:
-            lines += self.credential.authorise(self.route, request.method, target, body, self.moment)
-        head = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n\r\n" % (
-            request.method,
-            target,
-            common,
-            to_provider(request.headers),
-            lines,
-            self.id.encode(),
-        )
-        return head + body
+        way = self.way
+        body = bytes(self._body())
+        length = b"" if way.method == b"GET" else b"content-length: %d\r\n" % len(body)
+        if way.credential.account is not None:
+            length += way.credential.authorise(way.route, way.method, way.target, body, self.moment)
+        return b"%b%bx-request-id: %b\r\n\r\n%b" % (way.opening, length, self.id.encode(), body)
 
     def may_ask_less(self, status: int, answer: bytes) -> bool:
         """Whether the provider refused only our asking for usage: then we ask no more, and may send the call again."""
@@ -164,6 +157,12 @@ class Call:
             return False
         self.asks_usage = self.hide_usage = False
         return True
+
+    def let_go(self) -> None:
+        """Forget the request, which a long answer does not need any more."""
+        self.body = b""
+        if self.way.route.endpoint.later is None:
+            self.document = {}
 
     def _body(self) -> bytes | bytearray:
         """The client's own bytes, but for the two things that we may have to add."""
@@ -176,23 +175,13 @@ class Call:
 
     def reader(self) -> Reader:
         """A fresh reader for the answer."""
-        return self.route.endpoint.reader()
+        return self.way.route.endpoint.reader()
 
     def key_rejected(self, status: int, headers: Headers, body: bytes) -> bool:
         """Whether the provider refuses the stored key (Google says so with 400 and a reason)."""
-        if self.credential.account is not None:
-            return self.credential.rejected(status, headers, body)
+        if self.way.credential.account is not None:
+            return self.way.credential.rejected(status, headers, body)
         return status == 401 or (status == 400 and b"API_KEY_INVALID" in body)
-
-    @property
-    def dialect(self) -> str:
-        """The dialect of errors that we answer in the provider's place."""
-        return self.route.endpoint.dialect or self.credential.provider.dialect
-
-    @property
-    def provider_label(self) -> str:
-        """The provider's name for messages."""
-        return self.credential.provider.label
 
     def elapsed_ms(self) -> int:
         """Milliseconds since admission."""
@@ -200,67 +189,60 @@ class Call:
 
     # what the ledger gets
 
-    def intent(self) -> dict[str, Any]:
-        """The record that is written before the first byte leaves: enough for an estimate if nothing more is heard."""
-        record = self._facts("intent")
-        card = self.catalogue.rate_card(self.credential.provider.catalogue, self.model, self.moment)
-        cost = card.input_cost(self.input_estimate) if card else None
-        record["estimate"] = {"input_tokens": self.input_estimate, "cost": cost}
-        return record
+    def intent(self) -> bytes:
+        """The line that is written before the first byte leaves: enough for an estimate if nothing more is heard."""
+        return line(self._intent())
 
-    def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> dict[str, Any]:
-        """The event's record: usage, cost, and the unit prices that made it. Keeps the cost."""
-        unpaid = not dispatched or self.route.endpoint.free or (http_status >= 400 and reading.usage is None)
+    def _intent(self) -> bytes:
+        card = self.catalogue.rate_card(self.way.credential.provider.catalogue, self.model, self.moment)
+        cost = card.input_cost(self.input_estimate) if card else None
+        return b'{"kind":"intent",%b,"model":%b,"estimate":{"input_tokens":%d,"cost":%b}}' % (
+            self.facts,
+            orjson.dumps(self.model),
+            self.input_estimate,
+            b"null" if cost is None else b"%d" % cost,
+        )
+
+    def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> bytes:
+        """The event's line: usage, cost, and the unit prices that made it. Keeps the cost."""
+        endpoint = self.way.route.endpoint
+        unpaid = not dispatched or endpoint.free or (http_status >= 400 and reading.usage is None)
         estimated = False
         if not unpaid and reading.usage is None:
             reading = self._estimate(reading)
             estimated = reading.usage is not None
         charge = None if unpaid else self._charge(reading)
-        record = self._facts("result")
-        _add_money(record, reading, charge, unpaid=unpaid)
-        self.cost = record["cost"]
-        self.total_tokens = reading.usage.total_tokens if reading.usage else 0
-        record["model"] = reading.model or self.model
-        record["requested_model"] = self.model
-        record["status"] = status
-        record["http_status"] = http_status
-        record["estimated"] = estimated
-        record["usage"] = (reading.usage or NOTHING).counts()
-        record["latency_ms"] = self.elapsed_ms()
-        record["first_byte_ms"] = self.first_byte_ms
-        record["flags"] = reading.flags
-        record["source"] = "proxy"
-        return record
-
-    def _facts(self, kind: str) -> dict[str, Any]:
-        key = self.key
-        return {
-            "kind": kind,
-            "id": self.id,
-            "at": self.at,
-            "workspace": key.workspace.id,
-            "day": self.day,
-            "client": self.client,
-            "key": key.id,
-            "key_name": key.name,
-            "credential": self.credential.id,
-            "provider": self.credential.slug,
-            "model": self.model,
-            "endpoint": self.route.endpoint.kind,
-            "stream": self.stream,
-            "tags": self.tags,
-            "test": self.credential.slug == "sandbox",
+        usage = reading.usage or NOTHING
+        self.cost, source = _cost(reading, charge, unpaid=unpaid)
+        self.total_tokens = usage.total_tokens
+        told = {
+            "model": reading.model or self.model,
+            "requested_model": self.model,
+            "status": status,
+            "http_status": http_status,
+            "estimated": estimated,
+            "usage": usage.counts(),
+            "cost": self.cost,
+            "cost_source": source,
+            "price_version": charge.version if charge else "",
+            "lines": [line.texts() for line in charge.lines] if charge else [],
+            "provider_cost": reading.provider_cost,
+            "latency_ms": self.elapsed_ms(),
+            "first_byte_ms": self.first_byte_ms,
+            "flags": reading.flags,
+            "source": "proxy",
         }
+        return line(b'{"kind":"result",%b,%b' % (self.facts, orjson.dumps(told)[1:]))
 
     def _charge(self, reading: Reading) -> Charge | None:
-        provider, model = self.credential.provider, self.model
+        provider, model = self.way.credential.provider, self.model
         if provider.priced_as_asked:
             reading, model = reading.as_asked(model), reading.model
         return charge_reading(self.catalogue, provider.catalogue, reading, model, self.moment)
 
     def _estimate(self, reading: Reading) -> Reading:
         """What the answer must have used at least, by the length of what was sent and seen."""
-        endpoint = self.route.endpoint
+        endpoint = self.way.route.endpoint
         if not endpoint.estimable or (endpoint.later is not None and endpoint.later(self.document)):
             return reading
         usage = Usage(
@@ -270,17 +252,10 @@ class Call:
         return Reading(usage, model=reading.model, service_tier=reading.service_tier, flags=reading.flags)
 
 
-def _add_money(record: dict[str, Any], reading: Reading, charge: Charge | None, *, unpaid: bool) -> None:
-    """The money of an event, in nano-USD: the provider's own figure before ours, and none rather than a guess."""
-    cost: int | None
+def _cost(reading: Reading, charge: Charge | None, *, unpaid: bool) -> tuple[int | None, str]:
+    """Nano-USD and where they are from: the provider's own figure before ours, and none rather than a guess."""
     if unpaid:
-        cost, source = 0, "free"
-    elif reading.provider_cost is not None:
-        cost, source = reading.provider_cost, "provider"
-    else:
-        cost, source = (charge.cost, charge.source) if charge else (None, "")
-    record["cost"] = cost
-    record["cost_source"] = source
-    record["price_version"] = charge.version if charge else ""
-    record["lines"] = [line.texts() for line in charge.lines] if charge else []
-    record["provider_cost"] = reading.provider_cost
+        return 0, "free"
+    if reading.provider_cost is not None:
+        return reading.provider_cost, "provider"
+    return (charge.cost, charge.source) if charge else (None, "")

@@ -12,7 +12,7 @@ from metering.errors import Refusal
 from metering.gateway.headers import KEY_HEADERS
 
 if TYPE_CHECKING:
-    from metering.gateway.request import Request
+    from metering.gateway.request import Head
     from metering.providers.base import Provider
 
 PREFIX = b"/proxy/"
@@ -52,10 +52,10 @@ def _parts(target: bytes) -> tuple[str, Provider | None, str, str, str]:
         raise Refusal("unknown_endpoint", "The path and the query must be percent-encoded ASCII.") from error
 
 
-def read_headers(door: Door, request: Request) -> None:
+def read_headers(door: Door, head: Head) -> None:
     """Find the key and the tags; raises Refusal `invalid_api_key`, `invalid_tags` or `unsupported_encoding`."""
     keys: set[bytes] = set()
-    for name, value in request.headers:
+    for name, value in head.headers:
         if name not in TOLD:
             continue
         if name == TAGS:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from metering.answers import StreamAnswer, read_body
 from metering.gateway.answer_head import answer_head, is_stream
-from metering.records import encode
 from metering.usage import Reading
 
 if TYPE_CHECKING:
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
     from metering.gateway.call import Call
     from metering.gateway.gateway import Gateway
     from metering.gateway.origin import ConnectFailed, Connection, Headers
-    from metering.gateway.request import Request
     from metering.gateway.server import Downstream
 
+NEVER = float("inf")
+NO_SPOOL = "The call cannot be recorded now, so it was not forwarded. Try again in a moment."
 BUFFER_BYTES = 64 * 1024 * 1024
 """An unstreamed answer is held until its cost is known; no provider sends one this large."""
 
@@ -39,10 +39,10 @@ class MeteredExchange:
         "deadline",
         "gateway",
         "headers",
+        "heard",
         "held",
         "parts",
         "recorded",
-        "request",
         "status",
     )
 
@@ -58,20 +58,25 @@ class MeteredExchange:
         self.buffered = 0
         self.held: list[Callable[[], None]] | None = None
         self.recorded = False
-        self.request: Request | None = None
-        self.deadline = float("inf")
+        self.heard = False
+        self.deadline = NEVER
 
-    def start(self, request: Request) -> None:
-        """Write the intent, then send the call to the provider. Raises SpoolFull: then nothing was sent."""
-        if self.call.metered:
-            self.gateway.spool.append(encode(self.call.intent()))
+    def start(self) -> None:
+        """Write the intent, then send the call to the provider."""
         self.gateway.exchanges.add(self)
-        self.request = request
-        self.gateway.when_written(self._send)
+        if self.call.way.metered:
+            self.gateway.spool.put(self.call.intent(), self._intended)
+        else:
+            self._intended(True)
 
-    def _send(self) -> None:
-        assert self.request is not None
-        self.gateway.send(self.call, self.call.message(self.request), self)
+    def _intended(self, written: bool) -> None:
+        if written:
+            self.gateway.send(self.call, self)
+            return
+        self.recorded = True
+        self.gateway.call_off(self.call)
+        self._refuse("budget_unavailable", NO_SPOOL)
+        self._leave()
 
     # the client
 
@@ -103,35 +108,38 @@ class MeteredExchange:
 
     def failed(self, error: ConnectFailed) -> None:
         self._record(Reading(None), status="not_dispatched", dispatched=False)
-        self._refuse("upstream_unreachable", f"{self.call.provider_label} cannot be reached: {error}.")
+        message = f"{self.call.provider_label} cannot be reached: {error}."
+        self._after(lambda: self._refuse("upstream_unreachable", message))
         self._leave()
 
     def head(self, status: int, headers: Headers) -> None:
         self.status = status
         self.headers = headers
-        if status < 400:
-            self.request = None
         self.call.first_byte_ms = self.call.elapsed_ms()
-        self._touch()
+        self.heard = True
         if status < 400 and is_stream(headers):
             self.answer = StreamAnswer(self.call.reader(), headers, hide_usage=self.call.hide_usage)
             if self.client is not None:
                 self.client.start(status, answer_head(self.call, headers, streamed=True))
+                self.client.let_go()
+            self.call.let_go()
+            self.headers = []
 
     def body(self, data: bytes) -> None:
         if self.answer is None:
             self._buffer(data)
             return
-        self._touch()
+        self.heard = True
         passing = self.answer.feed(data)
         if self.answer.terminal and not self.recorded:
             self._record_stream()
-        self._emit(passing)
+        if passing:
+            self._emit(passing)
 
     def end(self) -> None:
         self.connection = None
         if self.answer is None:
-            self._end_buffered(b"".join(self.parts))
+            self._end_buffered(self.parts[0] if len(self.parts) == 1 else b"".join(self.parts))
         else:
             self._record_stream()
             self._emit(self.answer.rest())
@@ -141,6 +149,14 @@ class MeteredExchange:
     def lost(self, reason: str) -> None:
         self.connection = None
         self._break_off("upstream_unreachable", f"{self.call.provider_label} broke off: {reason}.")
+
+    def look(self, now: float) -> None:
+        """The clock's tick: a provider that was heard since the last one has its time again."""
+        if self.heard and self.client is not None:
+            self.heard = False
+            self.deadline = now + self.gateway.times.idle_seconds
+        if self.deadline <= now:
+            self.timed_out()
 
     def timed_out(self) -> None:
         """The deadline has passed: no answer, no next byte, or the client left long ago."""
@@ -160,13 +176,17 @@ class MeteredExchange:
             self.lost("its answer is larger than 64 MiB")
 
     def _end_buffered(self, body: bytes) -> None:
-        if self.client is not None and self.call.may_ask_less(self.status, body):
+        status = self.status
+        if status < 400:
+            reading = read_body(self.call.reader(), body, self.headers)
+            self._record(reading, status="provider_error" if reading.error else "ok")
+        elif self.client is not None and self.call.may_ask_less(status, body):
             self.parts, self.buffered = [], 0
-            self._send()
+            self.gateway.send(self.call, self)
             return
-        reading = Reading(None) if self.status >= 400 else read_body(self.call.reader(), body, self.headers)
-        self._record(reading, status="provider_error" if self.status >= 400 or reading.error else "ok")
-        if self.call.key_rejected(self.status, self.headers, body):
+        else:
+            self._record(Reading(None), status="provider_error")
+        if self.call.key_rejected(status, self.headers, body):
             message = f"{self.call.provider_label} rejects the key that is stored for it: replace it under Providers."
             self._after(lambda: self._refuse("upstream_auth", message))
         else:
@@ -186,12 +206,14 @@ class MeteredExchange:
         self._record(reading, status="provider_error" if reading.error else "ok")
 
     def _emit(self, data: bytes) -> None:
-        if not data or self.client is None:
-            return
-        if self.held is None:
+        if self.held is not None:
+            self.held.append(lambda: self._send(data))
+        elif self.client is not None:
             self.client.send(data)
-        else:
-            self.held.append(lambda: self.client.send(data) if self.client is not None else None)
+
+    def _send(self, data: bytes) -> None:
+        if self.client is not None:
+            self.client.send(data)
 
     def _finish(self) -> None:
         client, self.client = self.client, None
@@ -204,7 +226,7 @@ class MeteredExchange:
         """End without a complete answer: the client must see that, and the ledger say it."""
         reading = self.answer.finish() if self.answer is not None else Reading(None)
         self._record(reading, status="provider_error")
-        self._refuse(code, message)
+        self._after(lambda: self._refuse(code, message))
         self._leave()
 
     def _record(self, reading: Reading, *, status: str, dispatched: bool = True) -> None:
@@ -212,24 +234,27 @@ class MeteredExchange:
         if self.recorded:
             return
         self.recorded = True
-        if not self.call.metered:
+        call = self.call
+        if not call.way.metered:
             return
         if self.client is None and dispatched:
             status = "aborted"
-        self.gateway.write(self.call.result(reading, status=status, http_status=self.status, dispatched=dispatched))
-        if self.call.limited:
-            self.gateway.correct_tokens(self.call)
-        if self.gateway.spool.sync:
-            self.held = []
-            self.gateway.when_written(self._release)
+        line = call.result(reading, status=status, http_status=self.status, dispatched=dispatched)
+        if call.way.limited:
+            self.gateway.correct_tokens(call)
+        self.held = []
+        self.gateway.spool.put(line, lambda written: self._written(line, written))
 
-    def _release(self) -> None:
+    def _written(self, line: bytes, written: bool) -> None:
+        """Let go of what the client may have only now; a line that the disk has no room for is kept in memory."""
+        if not written:
+            self.gateway.keep(line)
         held, self.held = self.held or [], None
         for step in held:
             step()
 
     def _after(self, step: Callable[[], None]) -> None:
-        """Do `step` when the result is written: at once, or with SPOOL_SYNC once it is on the disk."""
+        """Do `step` when the result is written."""
         if self.held is None:
             step()
         else:
@@ -243,10 +268,6 @@ class MeteredExchange:
             client.abort()
         else:
             self.gateway.refuse_call(client, self.call, code, message)
-
-    def _touch(self) -> None:
-        if self.client is not None:
-            self.deadline = self.gateway.time() + self.gateway.times.idle_seconds
 
     def _leave(self) -> None:
         self.connection = None

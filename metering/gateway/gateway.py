@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
 from metering.gateway.answer_head import answer_head
 from metering.gateway.exchange import MeteredExchange
+from metering.gateway.heads import Heads
 from metering.gateway.intake import Admission
 from metering.gateway.refusals import respond_refusal
 from metering.gateway.relay import Relay
@@ -19,8 +20,6 @@ from metering.gateway.spool import SpoolFull
 from metering.records import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from billing.catalogue import Catalogue
     from metering.gateway.call import Call
     from metering.gateway.directory import Directory
@@ -79,6 +78,7 @@ class Gateway:
         self.connections: set[Downstream] = set()
         self.exchanges: set[MeteredExchange] = set()
         self.refusals: Counter[tuple[str, str, str, str, str]] = Counter()
+        self.heads = Heads()
         self.unwritten: deque[bytes] = deque()
         self.draining = False
         self.time = asyncio.get_running_loop().time
@@ -86,23 +86,23 @@ class Gateway:
     # requests
 
     def handle(self, request: Request, client: Downstream) -> Exchange | None:
-        if request.target.startswith(b"/proxy/"):
+        if request.head.target.startswith(b"/proxy/"):
             return Admission(self, request, client).open()
-        if request.target == b"/healthz":
+        if request.head.target == b"/healthz":
             self._health(client)
             return None
         return Relay(self.pool, self.site, request, client, trust=self.trust_forwarded)
 
     def refuse(self, request: Request, client: Downstream, status: int, code: str, message: str) -> None:
         dialect = "openai"
-        if request.target.startswith(b"/proxy/"):
+        if request.head.target.startswith(b"/proxy/"):
             dialect = Admission(self, request, client).dialect
         respond_refusal(client, Refusal(code, message, status=status), dialect)
 
     def refuse_call(self, client: Downstream, call: Call, code: str, message: str) -> None:
         """Answer for a provider that did not."""
         refusal = Refusal(code, message)
-        respond_refusal(client, refusal, call.dialect, answer_head(call, []))
+        respond_refusal(client, refusal, call.way.dialect, answer_head(call, []))
 
     def _health(self, client: Downstream) -> None:
         problem = ""
@@ -117,40 +117,37 @@ class Gateway:
 
     # calls
 
-    def send(self, call: Call, message: bytes, sink: MeteredExchange) -> None:
+    def send(self, call: Call, sink: MeteredExchange) -> None:
         """Send a call to its provider."""
-        if call.credential.id is None:
+        message = call.message()
+        if call.way.credential.id is None:
             connection = SandboxConnection(sink)
             if sink.wants_dispatch(connection):
                 connection.answer(call)
         else:
-            self.pool.request(call.credential.origin_of(call.route), message, sink)
+            self.pool.request(call.way.origin, message, sink)
 
     def check_spool(self) -> None:
         """Raises SpoolFull when the spool has no room for another call."""
         if self.spool.full:
             raise SpoolFull("The spool has reached its limit: is the recorder running?")
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Write a result; one that the disk has no room for is kept in memory until it has."""
-        line = encode(record)
-        try:
-            self.spool.append(line)
-        except (SpoolFull, OSError) as error:
-            logger.critical("The spool takes no more lines; %d wait in memory: %s", len(self.unwritten) + 1, error)
-            self.unwritten.append(line)
+    def keep(self, line: bytes) -> None:
+        """Hold a result that the disk has no room for in memory until it has."""
+        self.unwritten.append(line)
+        logger.critical("The spool takes no more lines; %d wait in memory", len(self.unwritten))
 
     def correct_tokens(self, call: Call) -> None:
         """Have the key's token limit count what a call used in place of what was assumed."""
         more = call.total_tokens - call.input_estimate
         self.limiter.spent(call.key.id, call.key.tokens_per_minute, more, call.elapsed_ms())
 
-    def when_written(self, step: Callable[[], None]) -> None:
-        """Do `step` now, or once the lines so far are on the disk where SPOOL_SYNC asks for that."""
-        if self.spool.sync:
-            self.spool.synced().add_done_callback(lambda _: step())
-        else:
-            step()
+    def call_off(self, call: Call) -> None:
+        """Give back what is counted and reserved for a call that is not made."""
+        if call.way.limited:
+            self.limiter.spent(call.key.id, call.key.tokens_per_minute, -call.input_estimate, call.elapsed_ms())
+        if call.way.caps:
+            self.reservations.release(call.id)
 
     # the clock
 
@@ -165,18 +162,22 @@ class Gateway:
 
     def _look(self) -> None:
         now = self.time()
-        for exchange in [exchange for exchange in self.exchanges if exchange.deadline <= now]:
-            exchange.timed_out()
+        for exchange in list(self.exchanges):
+            exchange.look(now)
         for connection in [connection for connection in self.connections if 0 < connection.deadline <= now]:
             connection.timed_out()
         self.pool.prune()
+        self.write_kept()
+        self.write_refusals()
+
+    def write_kept(self) -> None:
+        """Write the lines that wait in memory, as far as the disk has room for them."""
         while self.unwritten:
             try:
                 self.spool.append(self.unwritten[0])
             except (SpoolFull, OSError):
                 break
             self.unwritten.popleft()
-        self.write_refusals()
 
     def write_refusals(self) -> None:
         """Add what was refused since the last time to the ledger."""
@@ -184,7 +185,8 @@ class Gateway:
             return
         counts = [[*key, number] for key, number in self.refusals.items()]
         self.refusals.clear()
-        self.write({"kind": "refusals", "counts": counts})
+        self.unwritten.append(encode({"kind": "refusals", "counts": counts}))
+        self.write_kept()
 
     # the end
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metering.gateway.origin import Headers
 
+MOST_NAMES = 1024
 NONE: frozenset[bytes] = frozenset()
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 
@@ -42,21 +42,32 @@ def to_provider(headers: Headers) -> bytes:
 def to_client(headers: Headers) -> bytes:
     """The header lines of a provider's answer that the client may see, without any that frame the body."""
     named = _connection_names(headers)
-    return b"".join([b"%b: %b\r\n" % header for header in headers if _to_client(header[0]) and header[0] not in named])
+    if named:
+        headers = [header for header in headers if header[0] not in named]
+    return b"".join([b"%b: %b\r\n" % header for header in headers if TO_CLIENT[header[0]]])
 
 
-@lru_cache(maxsize=1024)
+class _Passing(dict[bytes, bool]):
+    """Whether a header passes to the client, by its name; names that were seen are remembered."""
+
+    def __missing__(self, name: bytes) -> bool:
+        passes = name not in NOT_TO_CLIENT and not name.startswith(NOT_TO_CLIENT_PREFIXES)
+        if len(self) < MOST_NAMES:
+            self[name] = passes
+        return passes
+
+
+TO_CLIENT = _Passing()
+
+
 def _to_provider(name: bytes) -> bool:
     return name in TO_PROVIDER or name.startswith(TO_PROVIDER_PREFIXES)
 
 
-@lru_cache(maxsize=1024)
-def _to_client(name: bytes) -> bool:
-    return name not in NOT_TO_CLIENT and not name.startswith(NOT_TO_CLIENT_PREFIXES)
-
-
 def _connection_names(headers: Headers) -> frozenset[bytes]:
     """Header names that a Connection header declares to be for one hop only."""
+    if b"connection" not in dict(headers):
+        return NONE
     for name, value in headers:
         if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
             return frozenset(part.strip().lower() for part in value.split(b","))

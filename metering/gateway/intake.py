@@ -12,9 +12,9 @@ from metering.gateway import declared, sandbox
 from metering.gateway.budget_answers import ADMITTED, budget_head, budget_refusal
 from metering.gateway.call import Call
 from metering.gateway.door import Door, read_headers, read_target
-from metering.gateway.exchange import MeteredExchange
+from metering.gateway.exchange import NO_SPOOL, MeteredExchange
 from metering.gateway.refusals import respond_refusal
-from metering.gateway.spool import SpoolFull
+from metering.gateway.way import Way
 from metering.records import encode
 from metering.tags import parse_tags
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 ALLOW = b"allow: GET, HEAD, OPTIONS, POST\r\n"
 JSON = b"content-type: application/json\r\n"
 NO_LEDGER = "The ledger cannot be reached, so this key cannot be checked now. Try again in a moment."
-NO_SPOOL = "The call cannot be recorded now, so it was not forwarded. Try again in a moment."
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +50,23 @@ class Admission:
 
     def open(self) -> Exchange | None:
         """Let the call in, refuse it, or wait for its key, its rate limit or its caps."""
+        directory = self.gateway.directory
+        way = self.request.head.way
+        if way is not None and directory.find(way.door.digest) is way.key:
+            self.door = way.door
+            self.dialect = way.dialect
+            self.key = way.key
+            self._enter(way)
+            return self.stage
         try:
             door = self._read()
-            if self.request.method in (b"HEAD", b"OPTIONS"):
+            if self.request.head.method in (b"HEAD", b"OPTIONS"):
                 self._answer_probe(door)
                 return None
-            read_headers(door, self.request)
+            read_headers(door, self.request.head)
         except Refusal as refusal:
             self._refuse(refusal)
             return None
-        directory = self.gateway.directory
         key = directory.find(door.digest)
         if key is None and door.digest not in directory.unknown:
             directory.look_up(door.digest, self._looked_up)
@@ -69,7 +75,7 @@ class Admission:
         return self.stage
 
     def _read(self) -> Door:
-        self.door = door = read_target(self.request.target)
+        self.door = door = read_target(self.request.head.target)
         self.dialect = door.dialect
         return door
 
@@ -77,7 +83,7 @@ class Admission:
         """HEAD and OPTIONS ask whether anyone is there (Claude Code does so before its first call)."""
         if door.provider is None:
             raise Refusal("unknown_provider")
-        self.client.respond(200 if self.request.method == b"HEAD" else 204, ALLOW, b"")
+        self.client.respond(200 if self.request.head.method == b"HEAD" else 204, ALLOW, b"")
 
     def _looked_up(self, key: Key | None, reached: bool) -> None:
         if self.left:
@@ -94,11 +100,20 @@ class Admission:
             if self._declares():
                 self._declare(owner)
                 return
-            call = self._call(owner)
+            way = self.request.head.way = self._way(owner)
+        except Refusal as refusal:
+            self._refuse(refusal)
+        else:
+            self._enter(way)
+
+    def _enter(self, way: Way) -> None:
+        """Read the body, then ask the limits and the caps."""
+        try:
+            call = self._call(way)
         except Refusal as refusal:
             self._refuse(refusal)
             return
-        token = call.credential.token
+        token = way.credential.token
         if token is None or token.valid():
             self._let_in(call)
         else:
@@ -114,17 +129,23 @@ class Admission:
             self._refuse(problem)
 
     def _let_in(self, call: Call) -> None:
-        if call.limited:
-            owner = call.key
+        key = call.key
+        if call.way.limited:
             self.gateway.limiter.admit(
-                owner.id,
-                owner.requests_per_minute,
-                owner.tokens_per_minute,
+                key.id,
+                key.requests_per_minute,
+                key.tokens_per_minute,
                 call.input_estimate,
                 partial(self._limited, call),
             )
         else:
             self._reserve(call)
+
+    def _call(self, way: Way) -> Call:
+        call = Call(way, self.gateway.catalogue, self.request.body)
+        if not way.key.may_use(way.credential.slug, call.model):
+            raise Refusal("model_not_allowed")
+        return call
 
     def _limited(self, call: Call, wait: int) -> None:
         """The rate limits have spoken: 0, or the seconds after which to try again."""
@@ -136,13 +157,13 @@ class Admission:
             self._reserve(call)
 
     def _reserve(self, call: Call) -> None:
-        if not call.caps:
+        if not call.way.caps:
             self._start(call)
             return
         try:
             hold = call.hold()
         except Refusal as refusal:
-            self._give_back(call)
+            self._not_reserved(call)
             self._refuse(refusal)
             return
         self.gateway.reservations.reserve(hold, partial(self._decided, call))
@@ -152,11 +173,11 @@ class Admission:
         if verdict is not None and verdict.code == ADMITTED:
             call.budget_head = budget_head(verdict)
             if self.left:
-                self.gateway.reservations.release(call.id)
+                self.gateway.call_off(call)
             else:
                 self._start(call)
             return
-        self._give_back(call)
+        self._not_reserved(call)
         if self.left:
             return
         if verdict is None:
@@ -164,24 +185,20 @@ class Admission:
         else:
             self._refuse(budget_refusal(verdict, call.key.workspace.budget_status), budget_head(verdict))
 
-    def _give_back(self, call: Call) -> None:
+    def _not_reserved(self, call: Call) -> None:
         """Return the tokens that a rate limit has counted for a call which is not made."""
-        if call.limited:
+        if call.way.limited:
             self.gateway.limiter.spent(call.key.id, call.key.tokens_per_minute, -call.input_estimate, call.elapsed_ms())
 
     def _start(self, call: Call) -> None:
-        exchange = MeteredExchange(self.gateway, self.client, call)
-        try:
-            self.gateway.check_spool()
-            exchange.start(self.request)
-        except (SpoolFull, OSError) as error:
-            logger.critical("The spool takes no more lines, so calls are refused: %s", error)
-            self._give_back(call)
-            if call.caps:
-                self.gateway.reservations.release(call.id)
+        if self.gateway.spool.full:
+            logger.critical("The spool has reached its limit, so calls are refused: is the recorder running?")
+            self.gateway.call_off(call)
             self._refuse(Refusal("budget_unavailable", NO_SPOOL))
             return
+        exchange = MeteredExchange(self.gateway, self.client, call)
         self.stage = exchange
+        exchange.start()
         self.client.answered_by(exchange)
 
     def _owner(self, key: Key | None) -> Key:
@@ -195,35 +212,31 @@ class Admission:
 
     def _declares(self) -> bool:
         door = self.door
-        return door is not None and door.slug == declared.SLUG and door.path == "/" and self.request.method == b"POST"
+        posted = self.request.head.method == b"POST"
+        return door is not None and door.slug == declared.SLUG and door.path == "/" and posted
 
     def _declare(self, key: Key) -> None:
         """Record a call that was made elsewhere; the answer is sent when its line is written."""
         assert self.door is not None
         record, answer = declared.declare(key, self.request.body, self.door.tags, self.gateway.catalogue)
-        try:
-            self.gateway.check_spool()
-            self.gateway.spool.append(encode(record))
-        except (SpoolFull, OSError) as error:
-            raise Refusal("budget_unavailable", NO_SPOOL) from error
-        self.gateway.when_written(lambda: self.client.respond(200, JSON, answer))
+        if self.gateway.spool.full:
+            raise Refusal("budget_unavailable", NO_SPOOL)
+        self.gateway.spool.put(encode(record), partial(self._declared, answer))
 
-    def _call(self, key: Key) -> Call:
+    def _declared(self, answer: bytes, written: bool) -> None:
+        if self.left:
+            return
+        if written:
+            self.stage = None
+            self.client.respond(200, JSON, answer)
+        else:
+            self._refuse(Refusal("budget_unavailable", NO_SPOOL))
+
+    def _way(self, key: Key) -> Way:
         door = self.door
         assert door is not None
         credential, route = self._route(door, key)
-        call = Call(
-            key=key,
-            credential=credential,
-            route=route,
-            query=door.query,
-            tags=parse_tags(door.tags),
-            catalogue=self.gateway.catalogue,
-        )
-        call.read_body(self.request.body)
-        if not key.may_use(credential.slug, call.model):
-            raise Refusal("model_not_allowed")
-        return call
+        return Way(self.request.head, door, key, credential, route, parse_tags(door.tags))
 
     def _route(self, door: Door, key: Key) -> tuple[Credential, Route]:
         credential = sandbox.CREDENTIAL if door.slug == sandbox.SLUG else key.credentials.get(door.slug)
@@ -233,7 +246,7 @@ class Admission:
                 "unknown_provider", f"No provider is called {door.slug!r} here: the path is /proxy/{{provider}}/…."
             )
         self.dialect = provider.dialect
-        route = provider.route(self.request.method.decode(), door.path)
+        route = provider.route(self.request.head.method.decode(), door.path)
         if route is None:
             raise Refusal("unknown_endpoint")
         self.dialect = route.endpoint.dialect or provider.dialect

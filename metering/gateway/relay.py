@@ -29,7 +29,7 @@ class Relay:
         self.origin = origin
         self.client = client
         self.message = _message(request, trust=trust)
-        self.no_body = request.method == b"HEAD"
+        self.no_body = request.head.method == b"HEAD"
         self.connection: Connection | None = None
         self.started = False
         self.gone = False
@@ -102,12 +102,12 @@ class Relay:
 
 def _message(request: Request, *, trust: bool) -> bytes:
     """The request as the site gets it: the same, with the client's address and without hop-by-hop headers."""
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method, request.target)]
-    told = {name: value for name, value in request.headers if name in FORWARDED} if trust else {}
-    for name, value in request.headers:
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.head.method, request.head.target)]
+    told = {name: value for name, value in request.head.headers if name in FORWARDED} if trust else {}
+    for name, value in request.head.headers:
         if name not in HOP_BY_HOP and name not in OWN and b"_" not in name:
             lines.append(b"%b: %b\r\n" % (name, value))
-    host = told.get(b"x-forwarded-host") or request.header(b"host") or b""
+    host = told.get(b"x-forwarded-host") or request.head.header(b"host") or b""
     address = request.peer.encode()
     forwarded_for = b"%b, %b" % (told[b"x-forwarded-for"], address) if b"x-forwarded-for" in told else address
     lines.append(b"host: %b\r\nx-forwarded-for: %b\r\n" % (host, forwarded_for))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from metering.gateway.heads import Heads
     from metering.gateway.origin import Headers
     from metering.gateway.server import Downstream
+    from metering.gateway.way import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,21 @@ class Limits:
     idle_seconds: float = 75
 
 
-@dataclass(slots=True)
-class Request:
-    """One request as it came: header names in lower case, the target undecoded."""
+class Head:
+    """A request's head: header names in lower case, the target undecoded. Requests with the same head share it.
 
-    method: bytes = b""
-    target: bytes = b""
-    headers: Headers = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
-    version: str = "1.1"
-    keep_alive: bool = True
-    peer: str = ""
+    `way` is what a metered call's head led to when it was let in.
+    """
+
+    __slots__ = ("headers", "keep_alive", "method", "target", "version", "way")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.headers: Headers = []
+        self.version = "1.1"
+        self.keep_alive = True
+        self.way: Way | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None."""
@@ -41,9 +47,21 @@ class Request:
                 return value
         return None
 
-    def head_bytes(self) -> int:
+    def size(self) -> int:
         """Bytes of the target and of all headers."""
         return sum(len(name) + len(value) for name, value in self.headers) + len(self.target)
+
+
+class Request:
+    """One request as it came. `keep_alive`: another one may follow on its connection."""
+
+    __slots__ = ("body", "head", "keep_alive", "peer")
+
+    def __init__(self, head: Head, peer: str, body: bytes | bytearray = b"") -> None:
+        self.head = head
+        self.keep_alive = head.keep_alive
+        self.peer = peer
+        self.body = body
 
 
 class Exchange(Protocol):
@@ -63,6 +81,7 @@ class Handler(Protocol):
     """What stands behind the door."""
 
     limits: Limits
+    heads: Heads
     connections: set[Downstream]
     draining: bool
 

@@ -41,7 +41,7 @@ class SandboxConnection:
 
     def answer(self, call: Call) -> None:
         """Start to answer."""
-        if not call.metered:
+        if not call.way.metered:
             self._whole(_models())
         elif call.model not in MODELS:
             self._whole(_unknown_model(call.model), 404)

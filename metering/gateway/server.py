@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from metering.gateway.request import Request
+from metering.gateway.request import Head, Request
 
 if TYPE_CHECKING:
+    from metering.gateway.heads import Recalled
     from metering.gateway.request import Exchange, Handler
 
-STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+STATUS_LINES = {status: f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n".encode() for status in range(100, 1000)}
+"""Of every status: providers use some that no list has, such as 529."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED_BYTES = 64 * 1024
+METERED = b"/proxy/"
 WRITE_BUFFER = 64 * 1024
 LINGER_SECONDS = 2
 BUG = b'{"error":{"message":"A bug of ours, not of your call: it is in the log. Try again, and tell the operator."}}'
@@ -41,15 +45,19 @@ class Downstream(asyncio.Protocol):
         "framed",
         "fresh",
         "handler",
+        "head",
         "head_bytes",
         "lingering",
+        "missing",
         "parser",
+        "paused",
         "peer",
         "queue",
         "reading",
         "request",
         "request_in_hand",
         "transport",
+        "untouched",
     )
 
     def __init__(self, handler: Handler) -> None:
@@ -65,7 +73,12 @@ class Downstream(asyncio.Protocol):
         self.fresh = True
         self.closing = False
         self.lingering = False
+        self.paused = False
+        self.head = Head()
         self.head_bytes = 0
+        self.missing = 0
+        self.untouched: bytes | None = None
+        """What began with the head that is being parsed, to remember it by."""
         self.deadline = 0.0
         self.peer = ""
         self.request_in_hand: Request
@@ -99,9 +112,22 @@ class Downstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.closing:
             return
+        if self.missing:
+            self._collect(data)
+            return
+        if not (self.busy or self.reading or self.head_bytes or self.queue):
+            known = self.handler.heads.recall(data)
+            if known is not None:
+                self._recalled(known, data)
+                return
+            self.untouched = data
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         if not self.reading:
             self.head_bytes += len(data)
         elif self.busy and len(self.queue) * PIPELINED_BYTES + len(data) > PIPELINED_BYTES * 4:
+            self.paused = True
             self.transport.pause_reading()
         try:
             self.parser.feed_data(data)
@@ -112,41 +138,77 @@ class Downstream(asyncio.Protocol):
         if not self.reading and self.head_bytes > self.handler.limits.head_bytes and not self.busy:
             self._reject(431, "invalid_request", "The request's headers are too large.")
 
+    # a request whose head is known
+
+    def _recalled(self, known: Recalled, data: bytes) -> None:
+        head, start, length = known
+        self.fresh = False
+        end = start + length
+        if length > self.handler.limits.body_bytes:
+            self.request = Request(head, self.peer)
+            self._reject_body()
+        elif end == len(data):
+            self._start(Request(head, self.peer, data[start:]))
+        elif end < len(data):
+            self._start(Request(head, self.peer, data[start:end]))
+            self.data_received(data[end:])
+        else:
+            self.request = Request(head, self.peer, bytearray(data[start:]))
+            self.reading = True
+            self.missing = end - len(data)
+            self.deadline = self.handler.time() + self.handler.limits.body_seconds
+
+    def _collect(self, data: bytes) -> None:
+        """Take what is missing of the body, and go on with what follows it."""
+        request = self.request
+        assert request is not None
+        rest = data[self.missing :]
+        request.body += data[: self.missing] if rest else data
+        self.missing = max(self.missing - len(data), 0)
+        if not self.missing:
+            self.request = None
+            self.reading = False
+            self._start(request)
+            if rest:
+                self.data_received(rest)
+
     # llhttp
 
     def on_message_begin(self) -> None:
-        self.request = Request(peer=self.peer)
+        self.head = Head()
+        self.request = Request(self.head, self.peer, bytearray())
         self.fresh = False
 
     def on_url(self, url: bytes) -> None:
-        assert self.request is not None
-        self.request.target += url
+        self.head.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        assert self.request is not None
-        self.request.headers.append((name.lower(), value))
+        self.head.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        request = self.request
+        head, request = self.head, self.request
         assert request is not None
         self.reading = True
         received, self.head_bytes = self.head_bytes, 0
-        request.method = self.parser.get_method()
-        request.version = self.parser.get_http_version()
-        request.keep_alive = self.parser.should_keep_alive()
+        head.method = self.parser.get_method()
+        head.version = self.parser.get_http_version()
+        request.keep_alive = head.keep_alive = self.parser.should_keep_alive()
         limits = self.handler.limits
-        names = [name for name, _ in request.headers]
-        if len(names) > limits.headers or (received > limits.head_bytes and request.head_bytes() > limits.head_bytes):
+        names = [name for name, _ in head.headers]
+        if len(names) > limits.headers or (received > limits.head_bytes and head.size() > limits.head_bytes):
             self._reject(431, "invalid_request", "The request's headers are too large.")
         elif names.count(b"host") != 1:
             self._reject(400, "invalid_request", "A request needs exactly one Host header.")
-        elif b"content-length" in names and int(request.header(b"content-length") or 0) > limits.body_bytes:
+        elif b"content-length" in names and int(head.header(b"content-length") or 0) > limits.body_bytes:
             self._reject_body()
         else:
             if not self.busy:
                 self.deadline = self.handler.time() + limits.body_seconds
             if b"expect" in names:
                 self.transport.write(CONTINUE)
+            if self.untouched is not None and head.target.startswith(METERED):
+                self.handler.heads.remember(self.untouched, head)
+        self.untouched = None
 
     def on_body(self, data: bytes) -> None:
         if self.closing or self.request is None:
@@ -195,7 +257,7 @@ class Downstream(asyncio.Protocol):
         if self.busy:  # an answer is under way: it can't be followed by another one
             self.transport.abort()
             return
-        request = self.request or Request()
+        request = self.request or Request(Head(), self.peer)
         request.keep_alive = False
         self.busy = True
         self.request_in_hand = request
@@ -225,7 +287,7 @@ class Downstream(asyncio.Protocol):
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Send an answer's head; the body follows by `send`, and `finish` ends it."""
-        self.chunked = length is None and self.request_in_hand.version == "1.1"
+        self.chunked = length is None and self.request_in_hand.head.version == "1.1"
         self.framed = self.chunked or length is not None
         if length is not None:
             framing = b"content-length: %d\r\n" % length
@@ -235,6 +297,10 @@ class Downstream(asyncio.Protocol):
             framing = b""
             self.request_in_hand.keep_alive = False
         self.transport.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], headers, framing, self._connection_line()))
+
+    def let_go(self) -> None:
+        """Forget the request's body, which a long answer does not need any more."""
+        self.request_in_hand.body = b""
 
     def send(self, data: bytes) -> None:
         """Send a piece of the body."""
@@ -273,7 +339,7 @@ class Downstream(asyncio.Protocol):
             self.transport.close()
 
     def _is_head(self) -> bool:
-        return self.request_in_hand.method == b"HEAD"
+        return self.request_in_hand.head.method == b"HEAD"
 
     def _connection_line(self) -> bytes:
         return b"" if self.request_in_hand.keep_alive else b"connection: close\r\n"
@@ -287,7 +353,9 @@ class Downstream(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next)
         else:
             self.deadline = self.handler.time() + self.handler.limits.idle_seconds
-            self.transport.resume_reading()
+            if self.paused:
+                self.paused = False
+                self.transport.resume_reading()
 
     def _next(self) -> None:
         if self.queue and not self.busy and not self.closing:

@@ -17,7 +17,10 @@ from tokonomics.embedded import locks
 from tokonomics.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Told = Callable[[bool], None]
 
 LOOK_SECONDS = 1.0
 
@@ -45,6 +48,7 @@ class Spool:
         self._file = -1
         self._size = 0
         self._lock = -1
+        self._put: list[tuple[bytes, Told]] = []
         self._full = False
         self._look_at = 0.0
         self._broken_until = 0.0
@@ -85,6 +89,36 @@ class Spool:
             raise SpoolFull(f"The spool in {self.directory} cannot be written: {error.strerror}.") from error
         self._size += len(line)
 
+    def put(self, line: bytes, told: Told) -> None:
+        """Write a line together with all others of this turn of the loop; `told(True)` once it is in the file.
+
+        With `sync` that is once it is on the disk. `told(False)`: the disk has no room, and the line was not written.
+        """
+        if not self._put:
+            asyncio.get_running_loop().call_soon(self._write_put)
+        self._put.append((line, told))
+
+    def _write_put(self) -> None:
+        put, self._put = self._put, []
+        try:
+            self.append(b"".join([line for line, _ in put]))
+        except (SpoolFull, OSError) as error:
+            logger.critical("The spool takes no more lines: %s", error)
+            put = [one for one in put if self._fits(*one)]
+        if self.sync:
+            self.synced().add_done_callback(lambda _: _tell(put, written=True))
+        else:
+            _tell(put, written=True)
+
+    def _fits(self, line: bytes, told: Told) -> bool:
+        """Where there was no room for all there may be room for one."""
+        try:
+            self.append(line)
+        except (SpoolFull, OSError):
+            _tell([(line, told)], written=False)
+            return False
+        return True
+
     @property
     def full(self) -> bool:
         """Whether new calls must be refused: the directory holds `max_bytes`, or the disk failed a moment ago."""
@@ -108,6 +142,8 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the segment and the lock; the recorder takes what is left."""
+        if self._put:
+            self._write_put()
         if self._thread is not None:
             self._thread.shutdown()
             _sync_files(self._replaced, self._file, self.directory if self._new_name else None)
@@ -163,6 +199,15 @@ class Spool:
             waiting.set_result(None)
         if self._waiting is not None:
             self._sync()
+
+
+def _tell(put: list[tuple[bytes, Told]], *, written: bool) -> None:
+    """One who stumbles over the news must not keep it from the others."""
+    for _, told in put:
+        try:
+            told(written)
+        except Exception:
+            logger.exception("A call could not go on after its line was written: this is a bug")
 
 
 def _sync_files(replaced: list[int], file: int, directory: Path | None) -> None:

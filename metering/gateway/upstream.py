@@ -21,13 +21,25 @@ if TYPE_CHECKING:
 
     from metering.gateway.origin import Headers, Origin, Sink
 
+LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 NO_BODY_LENGTH = (204, 304)
 
 
 class UpstreamConnection(asyncio.Protocol):
     """One kept-alive HTTP/1.1 connection; carries one exchange at a time."""
 
-    __slots__ = ("alive", "headers", "idle_since", "parser", "pool", "sink", "status", "transport", "until_close")
+    __slots__ = (
+        "alive",
+        "headers",
+        "idle_since",
+        "parser",
+        "pieces",
+        "pool",
+        "sink",
+        "status",
+        "transport",
+        "until_close",
+    )
 
     def __init__(self, pool: Idle) -> None:
         self.pool = pool
@@ -35,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.sink: Sink | None = None
         self.parser = httptools.HttpResponseParser(self)
         self.headers: Headers = []
+        self.pieces: list[bytes] = []
         self.status = 0
         self.until_close = False
         self.idle_since = 0.0
@@ -73,7 +86,11 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._hand_over()
             self._lose("the answer was not valid HTTP/1.1")
+        else:
+            if self.pieces:
+                self._hand_over()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.alive = False
@@ -84,6 +101,14 @@ class UpstreamConnection(asyncio.Protocol):
             sink.end()
         else:
             self._lose("the connection was closed before the answer was complete")
+
+    def _hand_over(self) -> None:
+        """Give the sink what one read brought as one piece: a gateway that has fallen behind then catches up."""
+        pieces = self.pieces
+        if pieces:
+            self.pieces = []
+            if self.sink is not None:
+                self.sink.body(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _lose(self, reason: str) -> None:
         sink = self.sink
@@ -101,19 +126,18 @@ class UpstreamConnection(asyncio.Protocol):
         if status < 200 or self.sink is None:  # 100 and 103 announce another head
             return
         self.status = status
-        self.until_close = status not in NO_BODY_LENGTH and not any(
-            name in (b"content-length", b"transfer-encoding") for name, _ in self.headers
-        )
-        self.sink.head(status, self.headers)
+        headers, self.headers = self.headers, []
+        self.until_close = LENGTHS.isdisjoint(dict(headers)) and status not in NO_BODY_LENGTH
+        self.sink.head(status, headers)
 
     def on_body(self, data: bytes) -> None:
-        if self.sink is not None:
-            self.sink.body(data)
+        self.pieces.append(data)
 
     def on_message_complete(self) -> None:
         if not self.status:
             self.headers = []
             return
+        self._hand_over()
         sink, self.sink = self.sink, None
         if self.alive and not self.until_close and self.parser.should_keep_alive():
             self.transport.resume_reading()

@@ -156,6 +156,82 @@ def test_all_who_wait_are_told_when_their_lines_are_on_the_disk(
     assert len(synced) <= 4
 
 
+def test_lines_put_in_one_turn_are_written_together_and_told_in_order(
+    open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, bool]] = []
+    writes: list[bytes] = []
+    write = os.write
+
+    def watched(descriptor: int, data: bytes) -> int:
+        writes.append(data)
+        return write(descriptor, data)
+
+    async def put() -> None:
+        spool = open_spool()
+        monkeypatch.setattr(os, "write", watched)
+        for number in range(3):
+            spool.put(b"%d\n" % number, lambda written, number=number: told.append((number, written)))  # type: ignore[misc]
+        assert told == []
+        await asyncio.sleep(0.01)
+
+    asyncio.run(put())
+    assert b"0\n1\n2\n" in writes
+    assert told == [(0, True), (1, True), (2, True)]
+
+
+def test_of_lines_put_together_those_are_written_that_fit(
+    open_spool: OpenSpool, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[bool] = []
+    spools: list[Spool] = []
+
+    async def put() -> None:
+        spools.append(open_spool())
+        for line in (b"first\n", b"this one does not fit\n", b"last\n"):
+            spools[0].put(line, told.append)
+        with disk_of(12):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(put())
+    assert sorted(told) == [False, True, True]
+    assert content(spools[0]) == [b"first\nlast\n"]
+    assert "takes no more lines" in caplog.text
+
+
+def test_one_who_stumbles_over_the_news_keeps_it_from_nobody(
+    open_spool: OpenSpool, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[bool] = []
+
+    def stumble(written: bool) -> None:
+        raise RuntimeError("a bug")
+
+    async def put() -> None:
+        spool = open_spool()
+        spool.put(b"first\n", stumble)
+        spool.put(b"second\n", told.append)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(put())
+    assert told == [True]
+    assert "this is a bug" in caplog.text
+
+
+def test_what_was_put_before_the_end_is_written_at_the_end(tmp_path: Path) -> None:
+    told: list[bool] = []
+    spool = Spool(tmp_path / "spool", 64 * MIB, sync=False)
+    spool.open()
+
+    async def put() -> None:
+        spool.put(b"last\n", told.append)
+        spool.close()
+
+    asyncio.run(put())
+    assert told == [True]
+    assert content(spool) == [b"last\n"]
+
+
 def test_a_segment_that_is_left_is_brought_to_the_disk_too(
     open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
