@@ -63,9 +63,7 @@ class ChatReader(AnswerReader):
         if type(delta) is dict and len(delta) == 1:
             text = delta.get("content")
             if type(text) is str:
-                if text:
-                    self.characters += len(text)
-                    self.events += 1
+                self.saw(text)
                 return
         if self.raw is None:  # the text is only measured for the case that no usage comes
             self.saw([choice.get("delta"), choice.get("message"), choice.get("text")])
