@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from metering.compression import inflater
+from metering.eventstream import CONTENT_TYPE, EventStreamDecoder
 from metering.json_stream import JSONDecoder
 from metering.providers.base import Reader
 from metering.providers.injection import reports_usage_alone
@@ -17,12 +19,19 @@ from metering.usage import Reading
 Headers = list[tuple[bytes, bytes]]
 """Of the answer; names in lower case."""
 
+Decoder = SSEDecoder | JSONDecoder | EventStreamDecoder
+
+FIRST_BYTES: dict[bytes, Callable[[], Decoder]] = {b"{": JSONDecoder, b"[": JSONDecoder, b"\0": EventStreamDecoder}
+"""What an answer begins with, where it is no SSE."""
+
 DONE = b"[DONE]"
 UNREADABLE = object()
 
 
 class StreamAnswer:
     """A streamed answer: SSE, or JSON documents where the provider sends those; its first bytes tell, not its headers.
+
+    Amazon's binary streams are told by their content type as well, so that a damaged one is still read as what it is.
 
     `terminal` turns true with the event that ends the stream ([DONE], or what the reader knows as the last).
     `hide_usage` keeps the extra usage chunk from the client; only then are bytes held back until an event is complete.
@@ -35,7 +44,7 @@ class StreamAnswer:
         self._reader = reader
         self._inflater = inflater(headers or [])
         self._hides = hide_usage and self._inflater is None
-        self._decoder: SSEDecoder | JSONDecoder | None = None
+        self._decoder: Decoder | None = EventStreamDecoder() if _is_binary(headers or []) else None
         self._head = b""
         self._held = b""
 
@@ -71,12 +80,12 @@ class StreamAnswer:
         self._flush()
         return self._reader.reading()
 
-    def _choose(self, text: bytes) -> SSEDecoder | JSONDecoder | None:
+    def _choose(self, text: bytes) -> Decoder | None:
         """The decoder for what the answer begins with; None until something but space has come."""
         self._head += text
         start = self._head.removeprefix(BYTE_ORDER_MARK).lstrip()
         if start and not BYTE_ORDER_MARK.startswith(start):
-            self._decoder = JSONDecoder() if start[:1] in (b"{", b"[") else SSEDecoder()
+            self._decoder = FIRST_BYTES.get(start[:1], SSEDecoder)()
         return self._decoder
 
     def _flush(self) -> None:
@@ -109,6 +118,8 @@ class StreamAnswer:
 
 def read_body(reader: Reader, body: bytes, headers: Headers | None = None) -> Reading:
     """Read a whole answer: an object, an array of documents, or events that came under another content type."""
+    if headers and (read_head := getattr(reader, "read_head", None)) is not None:
+        read_head(headers)
     compressed = inflater(headers or [])
     text = body if compressed is None else compressed.feed(body)
     document = parse(text)
@@ -119,6 +130,10 @@ def read_body(reader: Reader, body: bytes, headers: Headers | None = None) -> Re
     for part in document if type(document) is list else [document]:
         reader.read(part)
     return reader.reading()
+
+
+def _is_binary(headers: Headers) -> bool:
+    return any(name == b"content-type" and value.lower().startswith(CONTENT_TYPE) for name, value in headers)
 
 
 def parse(data: bytes) -> Any:

@@ -18,7 +18,8 @@ LAYERS = {
     PURE: """
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
-        metering.answers metering.bounds metering.chart metering.compression metering.errors metering.json_edit
+        metering.answers metering.bounds metering.chart metering.compression metering.errors metering.eventstream
+        metering.json_edit
         metering.json_stream metering.meter metering.months metering.multipart metering.periods metering.providers
         metering.records metering.sse metering.tags metering.tokens metering.usage
         billing.catalogue billing.decomposition billing.money billing.pricing billing.reading billing.sandbox
