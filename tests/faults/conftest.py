@@ -57,14 +57,28 @@ def product(folder: Path) -> Iterator[Product]:
 @pytest.fixture(scope="session")
 def key(product: Product, provider: str) -> str:
     """A key whose calls go to the provider."""
-    return product.key_for(provider)
+    return product.key_for(provider)["api_key"]
+
+
+@pytest.fixture(scope="session")
+def capped_key(product: Product, provider: str) -> str:
+    """Another one, under a cap that is never reached: its calls need PostgreSQL."""
+    return product.key_for(provider, "--cap", "1000000")["api_key"]
+
+
+@pytest.fixture(scope="module")
+def rigged(product: Product) -> Iterator[Product]:
+    """The product with processes that tests can get into."""
+    product.rig()
+    yield product
+    product.unrig()
 
 
 @pytest.fixture
 def start_run(product: Product, key: str, folder: Path, request: pytest.FixtureRequest) -> StartRun:
     """A run of its own name in the table; what its clients do may be changed by keyword."""
 
-    def begin(name: str, **orders: Any) -> Run:
+    def begin(name: str, *, key: str = key, **orders: Any) -> Run:
         row = Row(name)
         rows.append(row)
         journal = str(folder / f"clients-{len(rows)}.jsonl")

@@ -17,6 +17,8 @@ FROM usage_event WHERE tags->>'run' = %s
 """
 SINCE = "SELECT count(*) FROM usage_event WHERE admitted_at > to_timestamp(%s) AND tags->>'run' = %s AND status = 'ok'"
 
+RESERVED = "SELECT (SELECT coalesce(sum(reserved), 0)::bigint FROM budget_period), (SELECT count(*) FROM reservation)"
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -50,6 +52,10 @@ class Ledger:
             return bool(self._ask(SINCE, moment, run)[0][0])
         except psycopg.Error:
             return False
+
+    def reserved(self) -> tuple[int, int]:
+        """Nano-USD that all budgets hold for running calls, and the number of these calls."""
+        return tuple(self._ask(RESERVED)[0])
 
     def unfinished(self, spool: Path) -> str:
         """What of a spool directory is not in the ledger yet, in words; '' when all of it is."""

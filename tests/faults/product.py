@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from psycopg.conninfo import make_conninfo
 
+from tests.faults import clock
 from tests.faults.ledger import Ledger
 from tests.faults.stack import WORKERS
 from tokonomics import embedded
@@ -43,6 +44,7 @@ class Product:
         self.postgres = Postgres(data_dir)
         self.redis = Redis(data_dir)
         self.spool = data_dir / "spool"
+        self.rigging = data_dir.with_suffix(".rigging")
         self.ledger = Ledger(make_conninfo(host=str(self.postgres.sockets), user="tokonomics", dbname="tokonomics"))
         self.process: psutil.Popen
 
@@ -71,6 +73,28 @@ class Product:
         self.environment |= environment
         self.start()
 
+    def rig(self) -> None:
+        """Stop it, and start it with parts that tests can get into; see `part.py`."""
+        self.rigging.mkdir(exist_ok=True)
+        clock.make(self.rigging)
+        self.restart(RIGGED=str(self.rigging))
+
+    def unrig(self) -> None:
+        """Stop it, and start it as it is."""
+        self.environment.pop("RIGGED", None)
+        self.restart()
+
+    def die_at(self, place: str, meanwhile: Callable[[], int] = int) -> int:
+        """Have the first process die that comes to a place of `failpoints.py`; how many clients that cuts off."""
+        taken, done = self.rigging / f"{place} (taken)", self.rigging / f"{place} (done)"
+        (self.rigging / place).touch()
+        cut = meanwhile()
+        self.until(done.exists)
+        cut += int(done.read_text())
+        taken.unlink()
+        done.unlink()
+        return cut
+
     def manage(self, *words: str) -> str:
         """What a management command prints; fails the test, with what it said, when it ends in an error."""
         command = [sys.executable, "manage.py", *words]
@@ -78,16 +102,20 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def key_for(self, provider: str) -> str:
-        """A fresh mk_ key of a workspace whose openai account stands at `provider`."""
-        who = ("--email", "ops@example.com", "--password", "long enough, surely", "--workspace", "Faults")
+    def key_for(self, provider: str, *options: str, workspace: str = "Faults") -> dict[str, str]:
+        """What quickstart prints: a fresh mk_ key of a workspace whose openai account stands at `provider`."""
+        who = ("--email", "ops@example.com", "--password", "long enough, surely", "--workspace", workspace)
         account = ("--provider", "openai", "--provider-key", "sk-upstream", "--base-url", provider)
-        made: dict[str, str] = json.loads(self.manage("quickstart", *who, *account))
-        return made["api_key"]
+        made: dict[str, str] = json.loads(self.manage("quickstart", *who, *account, *options))
+        return made
 
     def agrees(self) -> bool:
         """What `manage.py verify` finds; fails the test, with the differences, when there are any."""
         return self.manage("verify").startswith("Events and rollups agree")
+
+    def nothing_is_reserved(self) -> bool:
+        """Whether no budget holds anything for a call; for when all is quiet."""
+        return self.ledger.reserved() == (0, 0)
 
     # what is seen
 

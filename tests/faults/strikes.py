@@ -7,10 +7,12 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from random import Random
 
 import psutil
+import psycopg
 
 from tests.faults.product import Product
 from tokonomics import embedded
@@ -18,6 +20,8 @@ from tokonomics.embedded import Engine, locks
 
 RANDOM = Random(24)
 Strike = Callable[[Product], int]
+ADOPTING = "a dead process's calls are taken over"
+"""The place in `failpoints.py`, which imports the product and so is not imported here."""
 
 
 def one_worker(product: Product) -> int:
@@ -98,15 +102,70 @@ def away(name: str, seconds: float) -> Strike:
     """An engine killed, and kept from starting again for a while."""
 
     def strike(product: Product) -> int:
-        engine = _engine(product, name)
-        _kill([product.engine(engine)])
-        lock = locks.take(embedded.lock_of(engine))  # free once its last process has ended
-        assert lock is not None
-        time.sleep(seconds)
-        os.close(lock)
+        with absent(product, name):
+            time.sleep(seconds)
         return 0
 
     return strike
+
+
+@contextlib.contextmanager
+def absent(product: Product, name: str) -> Iterator[None]:
+    """An engine, killed and kept from starting again meanwhile."""
+    engine = _engine(product, name)
+    _kill([product.engine(engine)])
+    lock = locks.take(embedded.lock_of(engine))  # free once its last process has ended
+    assert lock is not None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def full_disk(seconds: float) -> Strike:
+    """PostgreSQL away, and meanwhile a disk that takes no more of the spool than it has; then it has room again."""
+
+    def strike(product: Product) -> int:
+        with absent(product, "postgres"):
+            before = {worker: worker.rlimit(psutil.RLIMIT_FSIZE) for worker in product.workers()}
+            for worker, (_, most) in before.items():
+                worker.rlimit(psutil.RLIMIT_FSIZE, (max(map(os.path.getsize, _segments(product, worker))), most))
+            time.sleep(seconds)
+            for worker, limits in before.items():
+                worker.rlimit(psutil.RLIMIT_FSIZE, limits)
+        return 0
+
+    return strike
+
+
+def full_share(product: Product) -> int:
+    """PostgreSQL away until the spool holds all that it may."""
+    with absent(product, "postgres"):
+        product.until(lambda: not product.healthy())
+        time.sleep(1)
+    return 0
+
+
+def locked_budgets(seconds: float) -> Strike:
+    """Every period of every budget locked by somebody else."""
+
+    def strike(product: Product) -> int:
+        with psycopg.connect(product.ledger.place) as connection:
+            connection.execute("SELECT FROM budget_period ORDER BY budget_id, starts_at FOR UPDATE")
+            time.sleep(seconds)
+        return 0
+
+    return strike
+
+
+def at(place: str) -> Strike:
+    """The process that comes first to a place of `failpoints.py`."""
+    return lambda product: product.die_at(place)
+
+
+def while_adopting(product: Product) -> int:
+    """One gateway process, and the recorder while it takes over what that one had under way."""
+    return product.die_at(ADOPTING, lambda: one_worker(product))
 
 
 def still(name: str, seconds: float) -> Strike:
@@ -121,6 +180,14 @@ def still(name: str, seconds: float) -> Strike:
         return 0
 
     return strike
+
+
+def _segments(product: Product, worker: psutil.Process) -> list[str]:
+    return [
+        file.path
+        for file in worker.open_files()
+        if Path(file.path).parent == product.spool and file.path.endswith(".spool")
+    ]
 
 
 def _engine(product: Product, name: str) -> Engine:
