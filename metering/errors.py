@@ -91,6 +91,23 @@ KINDS: Final[dict[str, Kind]] = {
     "upstream_timeout": _broken(504, "The provider did not answer in time: try later.", google="DEADLINE_EXCEEDED"),
     "budget_unavailable": _broken(503, "The budget cannot be checked now, and the key has a hard cap: try again soon."),
 }
+AMAZON: Final[dict[int, str]] = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    413: "ValidationException",
+    415: "ValidationException",
+    429: "ThrottlingException",
+    503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
+}
+"""The error types of Bedrock's runtime, by status."""
+AMAZON_CODES: Final = dict.fromkeys(
+    [code for code, kind in KINDS.items() if kind.final and kind.status == 429], "ServiceQuotaExceededException"
+)
+"""Those that its SDKs need not try again, unlike what is throttled."""
 BUDGET_CODES: Final = frozenset({"budget_exhausted", "request_exceeds_budget", "budget_reserved"})
 """The codes for which a workspace may choose status 402."""
 
@@ -119,8 +136,15 @@ class Refusal(Exception):
             headers.append((b"x-should-retry", b"false"))
         return headers
 
+    def heading(self, dialect: str) -> list[tuple[bytes, bytes]]:
+        """The headers in which a dialect says a part of its error, names in lower case: Amazon's SDKs read its type."""
+        if dialect != "aws":
+            return []
+        usual = AMAZON.get(self.status, "InternalServerException")
+        return [(b"x-amzn-errortype", (AMAZON_CODES.get(self.code) or usual).encode())]
+
     def body(self, dialect: str, request_id: str = "") -> bytes:
-        """JSON in the dialect `openai`, `anthropic`, `google` or `flat`; an unknown one is answered as `openai`."""
+        """JSON in the dialect `openai`, `anthropic`, `google`, `flat` or `aws`; any other is answered as `openai`."""
         return orjson.dumps(_BODIES.get(dialect, _openai)(self, request_id))
 
 
@@ -144,4 +168,4 @@ def _flat(refusal: Refusal, request_id: str) -> dict[str, object]:
     return {"message": refusal.message}
 
 
-_BODIES = {"openai": _openai, "anthropic": _anthropic, "google": _google, "flat": _flat}
+_BODIES = {"openai": _openai, "anthropic": _anthropic, "google": _google, "flat": _flat, "aws": _flat}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PREFIX = b"/proxy/"
 KEY_PREFIX = b"mk_"
 KEY_LENGTH = 256
+SIGNATURE = b"AWS4-HMAC-SHA256"
 TAGS = b"x-metering-tags"
 TOLD = frozenset((*KEY_HEADERS, TAGS, b"content-encoding"))
 
@@ -66,13 +67,21 @@ def read_headers(door: Door, head: Head) -> None:
             if value.lower() != b"identity":
                 raise Refusal("unsupported_encoding", "Send the body uncompressed: Content-Encoding is not supported.")
         elif name == b"authorization":
-            scheme, _, credentials = value.partition(b" ")
-            keys.add(credentials.strip() if scheme.lower() == b"bearer" else value)
+            keys.update(_authorised(value))
         else:
             keys.add(value)
     if door.provider is not None and door.provider.key_in_query:
         keys.update(_take_key(door))
     door.digest = _digest(keys)
+
+
+def _authorised(value: bytes) -> tuple[bytes, ...]:
+    """The key in an Authorization header. An AWS signature holds one where it stands for the access key's id."""
+    scheme, _, credentials = value.partition(b" ")
+    if scheme == SIGNATURE:
+        signer = credentials.partition(b"Credential=")[2].partition(b"/")[0]
+        return (signer,) if signer.startswith(KEY_PREFIX) else ()
+    return (credentials.strip() if scheme.lower() == b"bearer" else value,)
 
 
 def _take_key(door: Door) -> list[bytes]:

@@ -20,7 +20,10 @@ TO_PROVIDER = frozenset(
     b"accept accept-language content-type user-agent http-referer x-title idempotency-key openai-beta "
     b"x-client-request-id x-session-id x-conversation-id x-grok-conv-id".split()
 )
-TO_PROVIDER_PREFIXES = tuple(b"x-stainless- anthropic- x-goog-api-client x-goog-request- x-groq- openrouter-".split())
+TO_PROVIDER_PREFIXES = tuple(
+    b"x-stainless- anthropic- x-goog-api-client x-goog-request- x-groq- openrouter- x-amzn-bedrock-"
+    b" x-vertex-ai-".split()
+)
 # What a provider says about its account or its own front door, and what frames the body.
 NOT_TO_CLIENT = HOP_BY_HOP | frozenset(
     b"content-length set-cookie set-cookie2 alt-svc server location via nel report-to refresh www-authenticate "

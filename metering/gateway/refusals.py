@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 def respond_refusal(client: Downstream, refusal: Refusal, dialect: str, more: bytes = b"") -> None:
     """Answer with an error of our own, in the dialect of the SDK that asked."""
-    lines = b"".join([b"%b: %b\r\n" % header for header in refusal.headers])
+    lines = b"".join([b"%b: %b\r\n" % header for header in (*refusal.headers, *refusal.heading(dialect))])
     client.respond(refusal.status, more + lines + b"content-type: application/json\r\n", refusal.body(dialect))

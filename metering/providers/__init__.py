@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from metering.providers.anthropic import ANTHROPIC
 from metering.providers.base import Provider
+from metering.providers.bedrock import BEDROCK
 from metering.providers.compatible import COMPATIBLE, compatible
 from metering.providers.google import GOOGLE
 from metering.providers.openai import OPENAI
 from metering.providers.sandbox import SANDBOX
+from metering.providers.vertex import VERTEX
 
 __all__ = ["ALIASES", "PROVIDERS", "compatible", "find"]
 
 PROVIDERS: dict[str, Provider] = {
-    provider.slug: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, *COMPATIBLE, SANDBOX)
+    provider.slug: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, BEDROCK, VERTEX, *COMPATIBLE, SANDBOX)
 }
 ALIASES = {"gemini": "google"}
 

@@ -44,6 +44,10 @@ class Account(Protocol):
         """Letters that tell the key from another one."""
 
     @property
+    def stored(self) -> str:
+        """The key as it is kept: printable ASCII, and read again to the same account."""
+
+    @property
     def grant(self) -> Grant | None:
         """What to fetch a token with; None: `sign` needs none."""
 

@@ -25,7 +25,7 @@ def test_aliases() -> None:
 def test_a_row_is_complete(row: Provider) -> None:
     catalogue = {provider.id for provider in catalogue_providers} | {"sandbox"}
     assert row.label
-    assert row.dialect in {"openai", "anthropic", "google", "flat"}
+    assert row.dialect in {"openai", "anthropic", "google", "flat", "aws"}
     assert row.catalogue in catalogue or row.slug == "huggingface"
     address = urlsplit(row.base_url)
     assert (address.scheme, address.path) == ("https", "") or row.slug == "sandbox"
