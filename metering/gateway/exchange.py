@@ -75,7 +75,9 @@ class MeteredExchange:
             return
         self.recorded = True
         self.gateway.call_off(self.call)
-        self._refuse("budget_unavailable", NO_SPOOL)
+        client, self.client = self.client, None
+        if client is not None:
+            self.gateway.refuse_unwritten(client, self.call)
         self._leave()
 
     # the client

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
 from metering.gateway.answer_head import answer_head
-from metering.gateway.exchange import MeteredExchange
+from metering.gateway.exchange import NO_SPOOL, MeteredExchange
 from metering.gateway.heads import Heads
 from metering.gateway.intake import Admission
 from metering.gateway.refusals import respond_refusal
@@ -103,6 +103,12 @@ class Gateway:
         """Answer for a provider that did not."""
         refusal = Refusal(code, message)
         respond_refusal(client, refusal, call.way.dialect, answer_head(call, []))
+
+    def refuse_unwritten(self, client: Downstream, call: Call) -> None:
+        """Answer for a call that cannot be written down, and so was not made: it has no event, but is counted."""
+        workspace, refusal = call.key.workspace, Refusal("budget_unavailable", NO_SPOOL)
+        self.refusals[workspace.id, workspace.day(call.at / 1e6), call.way.client, call.key.id, refusal.code] += 1
+        respond_refusal(client, refusal, call.way.dialect)
 
     def _health(self, client: Downstream) -> None:
         problem = ""
