@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 ALLOW = b"allow: GET, HEAD, OPTIONS, POST\r\n"
 JSON = b"content-type: application/json\r\n"
 NO_LEDGER = "The ledger cannot be reached, so this key cannot be checked now. Try again in a moment."
-
-logger = logging.getLogger(__name__)
 
 
 class Admission:
@@ -192,7 +189,6 @@ class Admission:
 
     def _start(self, call: Call) -> None:
         if self.gateway.spool.full:
-            logger.critical("The spool has reached its limit, so calls are refused: is the recorder running?")
             self.gateway.call_off(call)
             self._refuse(Refusal("budget_unavailable", NO_SPOOL))
             return

@@ -86,6 +86,7 @@ class Spool:
                 written += os.write(self._file, line[written:])
         except OSError as error:
             os.ftruncate(self._file, self._size)
+            self._rest()
             raise SpoolFull(f"The spool in {self.directory} cannot be written: {error.strerror}.") from error
         self._size += len(line)
 
@@ -125,7 +126,11 @@ class Spool:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
-            self._full = now < self._broken_until or self._used_up()
+            before, self._full = self._full, now < self._broken_until or self._used_up()
+            if self._full and not before:
+                logger.critical(
+                    "The spool in %s is full, so calls are refused: is the recorder running?", self.directory
+                )
         return self._full
 
     def synced(self) -> asyncio.Future[None]:
@@ -159,11 +164,17 @@ class Spool:
             logger.critical("The spool cannot be looked at; new calls are refused: %s", error)
             return True
 
+    def _rest(self) -> None:
+        """Be `full` for a while: the disk has just failed, or has no room."""
+        self._broken_until = time.monotonic() + 2 * LOOK_SECONDS
+        self._look_at = 0
+
     def _go_on(self) -> None:
         previous = self._file
         try:
             self._next_segment()
         except OSError as error:
+            self._rest()
             raise SpoolFull(f"The spool in {self.directory} cannot go on: {error.strerror}.") from error
         if self.sync:
             self._replaced.append(previous)
@@ -193,8 +204,7 @@ class Spool:
         error = job.exception()
         if error is not None:
             logger.critical("The disk of the spool in %s fails; new calls are refused: %s", self.directory, error)
-            self._broken_until = time.monotonic() + 2 * LOOK_SECONDS
-            self._look_at = 0
+            self._rest()
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
         if self._waiting is not None:
