@@ -82,6 +82,8 @@ TRUSTED_PROXY_COUNT = envint("TRUSTED_PROXY_COUNT", 0, 0, 9)
 TRUST_FORWARDED = TRUSTED_PROXY_COUNT > 0
 ALLOW_PRIVATE_ADDRESSES = envbool("TOKONOMICS_ALLOW_PRIVATE_ADDRESSES", EMBEDDED_DATABASE)
 """Whether provider base URLs and webhooks may point at private and loopback addresses."""
+DEMO = envbool("DEMO", False)
+"""Whether `manage.py serve` fills a workspace with the demo's agency first."""
 CLOSED_SIGNUP = envbool("CLOSED_SIGNUP", False)
 """True: accounts are made by invitation or by `manage.py quickstart` only."""
 ADMIN_ENABLED = envbool("ADMIN_ENABLED", False)

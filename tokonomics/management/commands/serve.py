@@ -126,6 +126,9 @@ def prepare(keeper: Keeper) -> bool:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
     connection.close()
     call_command("collectstatic", interactive=False, verbosity=0)
+    if settings.DEMO:
+        keeper.output.say("setup", "filling the demo's workspace; the first time this takes half a minute")
+        call_command("demo")
     keeper.output.say("setup", f"done in {time.monotonic() - started:.1f} s")
     return not keeper.stops
 
