@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import version
-from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from genai_prices.data import providers as listed_providers
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstraint
 
 from billing import decomposition, sandbox
-from billing.pricing import RateCard, Tariff
+from billing.cards import BEGINNING, END, REMEMBERED, Context, RateCards, Remembered
+from billing.listing import Found, Listing
+from billing.pricing import RateCard
 from billing.reading import charge_reading
 
 if TYPE_CHECKING:
@@ -26,71 +27,54 @@ if TYPE_CHECKING:
 
     from billing.decomposition import Prices
 
-Context = tuple[tuple[str, str], ...]
-"""What beside the model decides a price: `(("service_tier", "flex"),)`, `(("speed", "fast"),)`."""
-
 __all__ = ["Catalogue", "Context", "charge_reading"]
 
 VERSION = f"genai-prices {version('genai-prices')}"
 LONGEST_NAME = 200
-REMEMBERED = 4096
-
-BEGINNING = datetime.min.replace(tzinfo=UTC)
-END = datetime.max.replace(tzinfo=UTC)
 
 # Groq bills at least ten seconds of audio a request (https://groq.com/pricing).
 LEAST_SECONDS = {("groq", "whisper-large-v3"): 10, ("groq", "whisper-large-v3-turbo"): 10}
 
 
-class Remembered(NamedTuple):
-    """A card, or None for an unknown model, and the time in which that answer holds: `since` ≤ moment < `until`."""
+class Catalogue(RateCards):
+    """One version of genai-prices: the pinned package's own, unless a snapshot of another one is given."""
 
-    since: datetime
-    until: datetime
-    card: RateCard | None
-
-
-class Catalogue:
-    """Rate cards by provider, model, moment and context. Bounded, and safe to share between threads."""
-
-    def __init__(self, snapshot: DataSnapshot | None = None, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self, snapshot: DataSnapshot | None = None, remembered: int = REMEMBERED, version: str = VERSION
+    ) -> None:
+        super().__init__(remembered)
+        self.version = version
         self._snapshot = snapshot or DataSnapshot(providers=listed_providers, from_auto_update=False)
         self._providers = {provider.id: provider for provider in self._snapshot.providers}
-        self._remembered: dict[tuple[str, str, Context], Remembered] = {}
-        self._room = remembered
-        self._lock = Lock()
 
-    def rate_card(self, provider: str, model: str, moment: datetime, context: Context = ()) -> RateCard | None:
-        """The prices at a moment (aware), or None where the catalogue does not know the provider or the model.
+    def look_up(self, provider: str, model: str, moment: datetime, context: Context) -> Remembered:
+        """The card of a model at its list price."""
+        since, until, listing = self.listing(provider, model, moment, context)
+        return Remembered(since, until, None if listing is None else card(provider, model, listing))
 
-        `provider` is the catalogue's id: `openai`, `google`, `x-ai`, `sandbox`.
-        """
-        key = (provider, model, context)
-        found = self._remembered.get(key)
-        if found is None or not found.since <= moment < found.until:
-            found = self._look_up(provider, model, moment, context)
-            self._remember(key, found)
-        return found.card
-
-    def _remember(self, key: tuple[str, str, Context], found: Remembered) -> None:
-        with self._lock:
-            self._remembered.pop(key, None)
-            while len(self._remembered) >= self._room:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[key] = found
-
-    def _look_up(self, provider: str, model: str, moment: datetime, context: Context) -> Remembered:
+    def listing(self, provider: str, model: str, moment: datetime, context: Context) -> Found:
+        """The list prices of a model."""
         if provider == sandbox.PROVIDER:
-            return Remembered(BEGINNING, END, sandbox.rate_card(model))
+            return Found(BEGINNING, END, sandbox.listing(model))
         seller = self._providers.get(provider)
         info = self._find(seller, model) if seller else None
         if seller is None or info is None:
-            return Remembered(BEGINNING, END, None)
+            return Found(BEGINNING, END, None)
         prices = _prices(seller, info, moment, context)
-        since, until = _validity(info, moment)
-        tariff = decomposition.tariff(prices, LEAST_SECONDS.get((seller.id, info.id), 0))
-        card = RateCard(provider, model, info.id, "catalogue", VERSION, tariff, _window(info, tariff))
-        return Remembered(since, until, card)
+        least = LEAST_SECONDS.get((seller.id, info.id), 0)
+        listing = Listing(info.id, prices, "catalogue", self.version, _window(info, prices), least)
+        return Found(*_validity(info, moment), listing)
+
+    def providers(self) -> list[str]:
+        """The ids of all providers."""
+        return list(self._providers)
+
+    def models(self, provider: str) -> list[str]:
+        """The ids of a provider's own models; none for an unknown provider."""
+        if provider == sandbox.PROVIDER:
+            return list(sandbox.PRICES)
+        seller = self._providers.get(provider)
+        return [model.id for model in seller.models] if seller else []
 
     def _find(self, seller: Provider, model: str) -> ModelInfo | None:
         if not model or len(model) > LONGEST_NAME:
@@ -98,10 +82,16 @@ class Catalogue:
         return seller.find_model(model, all_providers=self._snapshot.providers)
 
 
-def _window(info: ModelInfo, tariff: Tariff) -> int:
+def card(provider: str, model: str, listing: Listing) -> RateCard:
+    """The card of a model that is charged as listed."""
+    tariff = decomposition.tariff(listing.prices, listing.least_seconds)
+    return RateCard(provider, model, listing.listed_as, listing.source, listing.version, tariff, listing.window)
+
+
+def _window(info: ModelInfo, prices: Prices) -> int:
     """The context of a model; not told where longer calls have a price: then there is a beta for them."""
     told = info.context_window or 0
-    return 0 if any(band.over >= told for band in tariff.bands) else told
+    return 0 if any(band.over >= told for band in decomposition.bands(prices)) else told
 
 
 def _prices(seller: Provider, info: ModelInfo, moment: datetime, context: Context) -> Prices:

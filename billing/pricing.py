@@ -120,12 +120,14 @@ class RateCard:
     listed_as: str
     """The catalogue's own id of the model."""
     source: str
-    """`catalogue` or `sandbox`."""
+    """`catalogue`, `override` or `sandbox`."""
     version: str
-    """The price list: `genai-prices 0.2.3`."""
+    """The price list, and what overrides it: `genai-prices 0.2.3`."""
     tariff: Tariff
     window: int = 0
     """Tokens that the model can read, 0 where the price list does not tell."""
+    named: bool = False
+    """Whether somebody has given this very name a price of its own."""
 
     def charge(self, usage: Usage) -> Charge:
         """The cost of a usage. Never raises."""

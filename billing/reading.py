@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from billing.catalogue import Catalogue, Context
+    from billing.cards import Context, RateCards
     from billing.pricing import RateCard
     from metering.usage import Reading, Usage
 
@@ -25,7 +25,7 @@ CONTEXTS: dict[str, Context] = {
 
 
 def charge_reading(
-    catalogue: Catalogue, provider: str, reading: Reading, requested_model: str, moment: datetime
+    catalogue: RateCards, provider: str, reading: Reading, requested_model: str, moment: datetime
 ) -> Charge | None:
     """The cost of an answer of a provider (its catalogue id), each part at its own model; None where it is unpriced.
 
@@ -62,13 +62,15 @@ def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...]
 
 
 def _card(
-    catalogue: Catalogue, provider: str, models: tuple[str, ...], moment: datetime, context: Context
+    catalogue: RateCards, provider: str, models: tuple[str, ...], moment: datetime, context: Context
 ) -> RateCard | None:
-    for model in models:
+    """The first name's card, unless a later name is the one that somebody has given a price of its own."""
+    first = None
+    for model in dict.fromkeys(models):
         card = catalogue.rate_card(provider, model, moment, context) if model else None
-        if card is not None:
-            return card
-    return None
+        if card is not None and (first is None or (card.named and not first.named)):
+            first = card
+    return first
 
 
 def _together(charges: list[Charge]) -> Charge | None:

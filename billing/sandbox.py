@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing import decomposition
-from billing.pricing import RateCard
+from billing.listing import Listing
 
 if TYPE_CHECKING:
     from billing.decomposition import Prices
@@ -29,9 +28,7 @@ PRICES: dict[str, Prices] = {
 """USD per million tokens, by the price keys of the catalogue."""
 
 
-def rate_card(model: str) -> RateCard | None:
+def listing(model: str) -> Listing | None:
     """The prices of a sandbox model at any time and in any context, or None for another name."""
     prices = PRICES.get(model)
-    if prices is None:
-        return None
-    return RateCard(PROVIDER, model, model, PROVIDER, VERSION, decomposition.tariff(prices))
+    return None if prices is None else Listing(model, prices, PROVIDER, VERSION)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from billing.catalogue import Catalogue, Context
+    from billing.cards import Context, RateCards
     from billing.pricing import Rate, RateCard, Tariff
     from metering.bounds import Bound
 
@@ -40,7 +40,7 @@ UNLISTED_SEARCH = Decimal("0.05")
 
 
 def worst_case(
-    catalogue: Catalogue, provider: str, model: str, moment: datetime, document: Mapping[str, Any], bound: Bound
+    catalogue: RateCards, provider: str, model: str, moment: datetime, document: Mapping[str, Any], bound: Bound
 ) -> int | None:
     """Nano-USD of the dearest call within a bound; None where it has no price.
 
