@@ -19,10 +19,11 @@ LAYERS = {
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
         metering.answers metering.bounds metering.chart metering.compression metering.errors metering.eventstream
-        metering.json_edit
+        metering.encodings metering.estimates metering.json_edit
         metering.json_stream metering.meter metering.months metering.multipart metering.periods metering.providers
         metering.records metering.sse metering.tags metering.tokens metering.usage
-        billing.catalogue billing.decomposition billing.money billing.pricing billing.reading billing.sandbox
+        billing.book billing.cards billing.catalogue billing.decomposition billing.listing billing.litellm billing.money
+        billing.price_files billing.pricing billing.reading billing.rules billing.sandbox
         billing.worst_case
         alerts.thresholds
     """.split(),
