@@ -7,6 +7,7 @@ Every change reaches the gateways by itself: a trigger of the table tells them (
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from metering import providers
 from metering.models import ProviderCredential
+from metering.providers.account import Account
 from metering.providers.base import Provider
 from tokonomics import audit
 from tokonomics.audit import Actor
@@ -25,6 +27,9 @@ from tokonomics.secrets import keyring
 
 NAME_LENGTH = 100
 SECRET_LENGTH = 4096
+STORED_LENGTH = 8192
+SHOWN_FROM = 12
+"""Characters of a key, from which on its last four are shown."""
 SANDBOX = "sandbox"
 RESERVED_SLUGS = frozenset({SANDBOX, "usage"})
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -48,7 +53,7 @@ def connect_provider(
     slug = _clean_slug(slug)
     own_server = providers.find(slug) is None
     base_url = _clean_url(base_url, required=own_server)
-    secret = _clean_secret(secret, required=not own_server)
+    secret, shown = _clean_secret(slug, secret, required=not own_server)
     identifier = new_id()
     credential = ProviderCredential.objects.create(
         id=identifier,
@@ -57,7 +62,7 @@ def connect_provider(
         name=_clean_name(name or label_of(slug)),
         base_url=base_url,
         secret=keyring().encrypt(secret, workspace=workspace.pk, row=identifier),
-        last_four=_last_four(secret),
+        last_four=shown,
         is_default=not in_use(workspace).filter(slug=slug, is_default=True).exists(),
     )
     audit.record("connected", credential, workspace=workspace, actor=actor, slug=slug, base_url=base_url)
@@ -80,9 +85,8 @@ def change_credential(*, credential: ProviderCredential, name: str, base_url: st
             {"secret": "Another address needs the key again: it is only sent where it was meant for."}
         )
     if secret:
-        secret = _clean_secret(secret, required=True)
+        secret, credential.last_four = _clean_secret(credential.slug, secret, required=True)
         credential.secret = keyring().encrypt(secret, workspace=credential.workspace_id, row=credential.pk)
-        credential.last_four = _last_four(secret)
     credential.save(update_fields=["name", "base_url", "secret", "last_four"])
     after = {"name": credential.name, "base_url": credential.base_url}
     changes = {key: audit.change(before[key], after[key]) for key in after if before[key] != after[key]}
@@ -203,18 +207,44 @@ def _clean_url(url: str, *, required: bool) -> str:
         raise ValidationError({"base_url": str(error)}) from error
 
 
-def _clean_secret(secret: str, *, required: bool) -> str:
-    """The key without the blanks around it, such as a pasted line end; it travels in a header, so it is plain ASCII."""
+def account_of(credential: ProviderCredential) -> Account | None:
+    """The key of an account where it is more than a word to send along; raises Undecryptable, ValueError."""
+    read = provider_of(credential).account
+    return read(secret_of(credential)) if read else None
+
+
+def _clean_secret(slug: str, secret: str, *, required: bool) -> tuple[str, str]:
+    """The key without the blanks around it, such as a pasted line end, and the end of it that may be shown.
+
+    It travels in a header, so it is plain ASCII, unless its provider reads more than a word from it.
+    """
     secret = secret.strip()
     if not secret and required:
         raise ValidationError({"secret": "Paste the provider's key."})
+    known = providers.find(slug)
+    if known and known.account:
+        return _clean_account(known.account, secret)
     if len(secret) > SECRET_LENGTH or not all("!" <= character <= "~" for character in secret):
         raise ValidationError(
             {"secret": "This is not a provider's key: it has blanks or other characters that no key has."}
         )
-    return secret
+    return secret, _last_four(secret)
+
+
+def _clean_account(read: Callable[[str], Account], secret: str) -> tuple[str, str]:
+    """As the provider reads it. What brings access tokens must lead to an address that may be called."""
+    try:
+        account = read(secret)
+        if account.grant is not None:
+            check_url(account.grant.url)
+            account.grant.form(timezone.now())
+    except ValueError as error:
+        raise ValidationError({"secret": str(error)}) from error
+    if len(account.stored) > STORED_LENGTH:
+        raise ValidationError({"secret": f"The key is longer than {STORED_LENGTH} characters."})
+    return account.stored, account.shown if len(secret) >= SHOWN_FROM else ""
 
 
 def _last_four(secret: str) -> str:
     """The end of a secret that is long enough to show some of it."""
-    return secret[-4:] if len(secret) >= 12 else ""
+    return secret[-4:] if len(secret) >= SHOWN_FROM else ""

@@ -63,11 +63,12 @@ class Malformed(OutboundError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, at most READ_LIMIT bytes of body as they came, and how long it took."""
+    """A status, at most READ_LIMIT bytes of body as they came, how long it took, and headers, names in lower case."""
 
     status: int
     body: bytes
     milliseconds: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def check_url(url: str) -> str:
@@ -120,7 +121,8 @@ def call(
         raise Unreachable("The connection broke off." if broken else "Nothing answers at this address.") from error
     except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
         raise Malformed("The answer is not HTTP.") from error
-    return Answer(response.status, body, round((time.monotonic() - started) * 1000))
+    told = tuple([(name.lower(), value) for name, value in response.headers])
+    return Answer(response.status, body, round((time.monotonic() - started) * 1000), told)
 
 
 def _read(chunks: Iterable[bytes]) -> bytes:

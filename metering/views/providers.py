@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.forms import Form
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,14 +16,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from metering import credentials, providers
 from metering.connection import try_connection
+from metering.forms.cloud_keys import CLOUD_FORMS
 from metering.forms.errors import show
 from metering.forms.providers import ConnectForm, CredentialForm, OwnServerForm
 from metering.models import ProviderCredential
 from tokonomics.access import WorkspaceRequest, reaches, workspace_view
+from tokonomics.crypto import Undecryptable
 from tokonomics.models import Role
 
 OWN = "own"
 """Stands for a provider that is not known: a server of one's own."""
+SECRETS = ("secret", "api_key", "secret_access_key", "session_token", "key_file")
 
 
 @require_safe
@@ -50,14 +55,15 @@ def provider_choose(request: WorkspaceRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @workspace_view(Role.ADMIN)
-@sensitive_post_parameters("secret")
+@sensitive_post_parameters(*SECRETS)
 def provider_connect(request: WorkspaceRequest, slug: str) -> HttpResponse:
     """Connect an account at one provider; the list then tests it by itself."""
     provider = next((found for found in credentials.connectable() if found.slug == slug), None)
     if provider is None and slug != OWN:
         raise Http404
     data = request.POST or None
-    form = ConnectForm(data, provider=provider) if provider else OwnServerForm(data)
+    kind = CLOUD_FORMS.get(slug, ConnectForm)
+    form = kind(data, provider=provider) if provider else OwnServerForm(data)
     if request.method == "POST" and form.is_valid():
         asked = {"slug": slug, **form.cleaned_data}
         try:
@@ -72,11 +78,11 @@ def provider_connect(request: WorkspaceRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @workspace_view(Role.ADMIN)
-@sensitive_post_parameters("secret")
+@sensitive_post_parameters(*SECRETS)
 def provider_edit(request: WorkspaceRequest, credential: UUID) -> HttpResponse:
     """Rename an account, replace its key, or move it to another address."""
     row = _find(request, credential)
-    form = CredentialForm(request.POST or None, credential=row, own_server=providers.find(row.slug) is None)
+    form = _edit_form(request.POST or None, row)
     if request.method == "POST" and form.is_valid():
         try:
             credentials.change_credential(credential=row, actor=request.user, **form.cleaned_data)
@@ -137,6 +143,16 @@ def provider_restore(request: WorkspaceRequest, credential: UUID) -> HttpRespons
     credentials.restore_credential(credential=row, actor=request.user)
     messages.success(request, f"{row.name} is in use again.")
     return redirect("providers", request.workspace.pk)
+
+
+def _edit_form(data: QueryDict | None, row: ProviderCredential) -> Form:
+    if row.slug not in CLOUD_FORMS:
+        return CredentialForm(data, credential=row, own_server=providers.find(row.slug) is None)
+    initial = {"name": row.name, "base_url": row.base_url}
+    kept = None
+    with suppress(Undecryptable, ValueError):
+        kept = credentials.account_of(row)
+    return CLOUD_FORMS[row.slug](data, provider=credentials.provider_of(row), kept=kept, initial=initial)
 
 
 def _find(request: WorkspaceRequest, credential: UUID) -> ProviderCredential:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from metering.connection import Verdict, try_connection
 from metering.models import ProviderCredential
 from tests.factories import ProviderCredentialFactory
+from tests.metering.service_account import key_file
 from tokonomics.models import Workspace
 
 SECRET = "sk-CANARY-0123456789abcdef"
@@ -21,7 +22,8 @@ class Provider(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.status = 200
+        self.status = self.token_status = 200
+        self.error_type = ""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -33,10 +35,18 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.command, self.path, headers))
         body = json.dumps({"error": {"message": f"Incorrect API key provided: {SECRET}"}}).encode()
-        self.send_response(self.server.status)
+        if self.path == "/token":
+            body = b'{"access_token":"ya29.fresh","expires_in":3599}'
+        self.send_response(self.server.token_status if self.path == "/token" else self.server.status)
+        if self.server.error_type:
+            self.send_header("x-amzn-errortype", self.server.error_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -125,3 +135,71 @@ def test_a_server_without_a_key_gets_none(workspace: Workspace, provider: Provid
     row = ProviderCredentialFactory.create(workspace=workspace, slug="office-gpu", base_url=provider.url, plain="")
     assert try_connection(row).works
     assert "authorization" not in provider.asked[0][2]
+
+
+# accounts whose key is more than a word
+
+BEDROCK = {"region": "eu-central-1", "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "CANARY"}
+NO_MODEL = "/model/amazon.connection-test-v1%3A0/converse"
+
+
+def account(workspace: Workspace, base_url: str, slug: str, secret: str) -> ProviderCredential:
+    return ProviderCredentialFactory.create(workspace=workspace, slug=slug, base_url=base_url, plain=secret)
+
+
+def test_bedrock_is_asked_for_a_model_that_does_not_exist(workspace: Workspace, provider: Provider) -> None:
+    provider.status, provider.error_type = 400, "ValidationException"
+    verdict = try_connection(account(workspace, provider.url, "bedrock", json.dumps(BEDROCK)))
+    assert (verdict.works, verdict.text, verdict.status) == (True, "Works.", 400)
+    [(method, path, headers)] = provider.asked
+    assert (method, path) == ("POST", NO_MODEL)
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/")
+    assert "/eu-central-1/bedrock/aws4_request" in headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "text"),
+    [
+        (403, "UnrecognizedClientException", "rejects this key (HTTP 403)"),
+        (403, "AccessDeniedException", "may not call models"),
+        (500, "", "fails at the moment"),
+    ],
+)
+def test_what_bedrock_says_to_a_key(
+    workspace: Workspace, provider: Provider, status: int, error_type: str, text: str
+) -> None:
+    provider.status, provider.error_type = status, error_type
+    verdict = try_connection(account(workspace, provider.url, "bedrock", "ABSK-0123456789"))
+    assert (verdict.works, verdict.status) == (False, status)
+    assert text in verdict.text
+    assert provider.asked[0][2]["authorization"] == "Bearer ABSK-0123456789"
+
+
+def test_a_service_account_gets_a_token_and_counts_tokens(workspace: Workspace, provider: Provider) -> None:
+    secret = json.dumps(key_file(f"{provider.url}/token", location="europe-west4"))
+    assert try_connection(account(workspace, provider.url, "vertex", secret)).works
+    assert [path for _, path, _ in provider.asked] == [
+        "/token",
+        "/v1/projects/acme-123/locations/europe-west4/publishers/google/models/gemini-2.5-flash:countTokens",
+    ]
+    assert provider.asked[1][2]["authorization"] == "Bearer ya29.fresh"
+
+
+def test_a_service_account_that_gets_no_token(workspace: Workspace, provider: Provider) -> None:
+    provider.token_status = 400
+    verdict = try_connection(account(workspace, provider.url, "vertex", json.dumps(key_file(f"{provider.url}/token"))))
+    assert not verdict.works
+    assert "no access token for this key" in verdict.text
+    assert len(provider.asked) == 1
+
+
+def test_an_api_key_of_vertex_goes_without_a_token(workspace: Workspace, provider: Provider) -> None:
+    assert try_connection(account(workspace, provider.url, "vertex", "AIzaSyExample1")).works
+    [(_, path, headers)] = provider.asked
+    assert path == "/v1/publishers/google/models/gemini-2.5-flash:countTokens"
+    assert headers["x-goog-api-key"] == "AIzaSyExample1"
+
+
+def test_a_stored_account_that_cannot_be_read(workspace: Workspace, provider: Provider) -> None:
+    verdict = try_connection(account(workspace, provider.url, "bedrock", "two words"))
+    assert verdict.text == "The stored key cannot be read any more. Enter it again."

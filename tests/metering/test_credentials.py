@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from metering.credentials import (
+    account_of,
     archive_credential,
     archived,
     change_credential,
@@ -23,6 +25,7 @@ from metering.credentials import (
 )
 from metering.models import ProviderCredential
 from tests.factories import ApiKeyFactory, ProviderCredentialFactory
+from tests.metering.service_account import key_file
 from tokonomics.crypto import Undecryptable
 from tokonomics.models import AuditEntry, User, Workspace
 
@@ -192,3 +195,54 @@ def test_every_provider_but_the_sandbox_can_be_connected() -> None:
     assert "sandbox" not in slugs
     labels = [provider.label.lower() for provider in connectable()]
     assert labels == sorted(labels)
+
+
+# keys that are more than a word
+
+
+def test_an_access_key_is_kept_as_its_provider_reads_it(workspace: Workspace, alice: User) -> None:
+    secret = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "CANARY", "other": "left out"}
+    row = connect(workspace, alice, slug="bedrock", secret=json.dumps(secret))
+    assert json.loads(secret_of(row)) == {
+        "region": "us-east-1",
+        "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "aws_secret_access_key": "CANARY",
+    }
+    assert b"CANARY" not in bytes(row.secret)
+    assert row.last_four == "MPLE"
+
+
+def test_a_key_file_is_kept_without_what_is_not_needed(workspace: Workspace, alice: User) -> None:
+    row = connect(workspace, alice, slug="vertex", secret=json.dumps(key_file(), indent=2))
+    assert "auth_uri" not in secret_of(row)
+    account = account_of(row)
+    assert account is not None
+    assert account.grant is not None
+    assert (account.grant.url, row.last_four) == ("https://oauth2.googleapis.com/token", "cdef")
+
+
+@pytest.mark.parametrize(
+    ("slug", "secret", "error"),
+    [
+        ("bedrock", '{"region": "mars", "api_key": "ABSK1"}', "no region"),
+        ("bedrock", "", "Paste the provider's key."),
+        ("vertex", json.dumps(key_file(private_key="no key")), "cannot be read"),
+        ("vertex", json.dumps(key_file("https://10.0.0.1/token")), "not an address on the internet"),
+        ("vertex", json.dumps(key_file(client_email="x" * 9000)), "longer than"),
+    ],
+)
+def test_a_key_that_its_provider_cannot_read_is_refused(
+    workspace: Workspace, alice: User, settings: Settings, slug: str, secret: str, error: str
+) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = False
+    with pytest.raises(ValidationError) as refusal:
+        connect(workspace, alice, slug=slug, secret=secret)
+    assert error in refused(refusal)["secret"][0]
+    assert not ProviderCredential.objects.exists()
+
+
+def test_another_key_of_the_same_kind_takes_its_place(workspace: Workspace, alice: User) -> None:
+    row = connect(workspace, alice, slug="bedrock", secret="ABSK-first-0123")
+    change_credential(credential=row, name=row.name, base_url="", secret="ABSK-other-4567", actor=alice)
+    assert json.loads(secret_of(row)) == {"region": "us-east-1", "api_key": "ABSK-other-4567"}
+    assert row.last_four == "4567"

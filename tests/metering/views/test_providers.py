@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from metering.credentials import secret_of
 from metering.models import ProviderCredential
 from tests.factories import ApiKeyFactory, ProviderCredentialFactory
+from tests.metering.service_account import key_file
 from tests.people import give_role
 from tokonomics.ids import new_id
 from tokonomics.models import Membership, Role, User, Workspace
@@ -145,6 +147,55 @@ def test_another_address_needs_the_key_again(admin: Browser, row: ProviderCreden
     assert "Another address needs the key again" in page
     row.refresh_from_db()
     assert row.base_url == ""
+
+
+def test_bedrock_is_connected_with_an_access_key(admin: Browser, workspace: Workspace) -> None:
+    url = at("provider_connect", workspace, "bedrock")
+    page = admin.get(url).content.decode()
+    assert 'value="us-east-1"' in page
+    answers = {
+        "name": "Bedrock",
+        "region": "eu-central-1",
+        "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "CANARY",
+    }
+    assert "give both" in admin.post(url, answers | {"secret_access_key": ""}).content.decode()
+    assert "no region" in admin.post(url, answers | {"region": "mars"}).content.decode()
+    admin.post(url, answers)
+    made = ProviderCredential.objects.get()
+    assert json.loads(secret_of(made))["aws_secret_access_key"] == "CANARY"
+    edit = at("provider_edit", workspace, made.pk)
+    page = admin.get(edit).content.decode()
+    assert 'value="eu-central-1"' in page
+    assert "CANARY" not in page
+    admin.post(edit, {"name": "Frankfurt", "region": "eu-central-1"})
+    assert "needs the key again" in admin.post(edit, {"name": "Ohio", "region": "us-east-2"}).content.decode()
+    made.refresh_from_db()
+    assert (made.name, json.loads(secret_of(made))["region"]) == ("Frankfurt", "eu-central-1")
+    assert "…MPLE" in admin.get(at("providers", workspace)).content.decode()
+
+
+def test_vertex_is_connected_with_a_key_file(admin: Browser, workspace: Workspace) -> None:
+    url = at("provider_connect", workspace, "vertex")
+    wrong = key_file(type="authorized_user", client_id="CANARY")
+    page = admin.post(url, {"name": "Vertex", "key_file": json.dumps(wrong)}).content.decode()
+    assert "service_account" in page
+    assert "CANARY" not in page
+    answers = {"name": "Vertex", "key_file": json.dumps(key_file()), "location": "eu"}
+    admin.post(url, answers)
+    made = ProviderCredential.objects.get()
+    assert json.loads(secret_of(made))["location"] == "eu"
+    page = admin.get(at("provider_edit", workspace, made.pk)).content.decode()
+    assert 'value="acme-123"' in page
+    assert "PRIVATE KEY" not in page
+
+
+def test_a_stored_account_that_cannot_be_read_is_asked_for_again(admin: Browser, workspace: Workspace) -> None:
+    row = ProviderCredentialFactory.create(workspace=workspace, slug="bedrock", plain="two words")
+    url = at("provider_edit", workspace, row.pk)
+    assert admin.get(url).status_code == 200
+    page = admin.post(url, {"name": "Main", "region": "us-east-1"}).content.decode()
+    assert "Give an API key of Bedrock" in page
 
 
 def test_a_test_shows_in_the_row(admin: Browser, row: ProviderCredential, server: str) -> None:
