@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Iterator
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from billing.catalogue import Catalogue
-from billing.money import NANO, to_nano, usd
+from billing.money import NANO, rounded, to_nano, usd
 from metering.budgets import pause_budget, raise_budget, set_budget
 from metering.clients import make_client
 from metering.credentials import connect_provider
@@ -34,6 +34,8 @@ from tokonomics.models import User, Workspace
 
 PROVIDERS = ("openai", "anthropic", "google", "mistral", "groq", "together")
 RECORDING_SECONDS = 900
+DIGITS = 2
+"""Of a limit that a person chose."""
 RAISE_DAYS = 14
 WORKSPACE_SHARE = Decimal("0.71")
 """What this month has cost, of the workspace's own budget."""
@@ -120,18 +122,18 @@ def _set_budgets(workspace: Workspace, user: User, now: dt.datetime) -> None:
         if customer.state is not State.NONE:
             client = clients[customer.name]
             _set_budget(workspace, client, customer.state, spent.get(client.slug) or 0, user, now)
-    limit = _limit(sum(spent.values()), WORKSPACE_SHARE, Decimal(100))
+    limit = _limit(sum(spent.values()), WORKSPACE_SHARE)
     set_budget(workspace=workspace, limit=limit, hard=False, actor=user)
 
 
 def _set_budget(workspace: Workspace, client: Client, state: State, spent: int, user: User, now: dt.datetime) -> None:
     # To the last nano-dollar: a cap is never passed, and less than one call must be left.
-    limit = spent if state is State.USED_UP else _limit(spent, cast.SHARES[state], Decimal(1))
+    limit = spent if state is State.USED_UP else _limit(spent, cast.SHARES[state])
     budget = set_budget(workspace=workspace, client=client, limit=limit, hard=state is not State.OVER, actor=user)
     if state is State.RAISED:
         raise_budget(
             budget=budget,
-            amount=_limit(spent, Decimal(4), Decimal(1)),
+            amount=_limit(spent, Decimal(4)),
             until=now + dt.timedelta(days=RAISE_DAYS),
             reason="Product launch, agreed by e-mail",
             actor=user,
@@ -140,7 +142,7 @@ def _set_budget(workspace: Workspace, client: Client, state: State, spent: int, 
         pause_budget(budget=budget, actor=user)
 
 
-def _limit(spent: int, share: Decimal, step: Decimal) -> int:
-    """A round limit (nano-USD) of which `spent` is about `share`; never zero."""
-    dollars = (usd(spent) / share / step).to_integral_value(ROUND_UP) * step
-    return max(to_nano(dollars), NANO // 100)
+def _limit(spent: int, share: Decimal) -> int:
+    """A limit in round dollars (nano-USD) of which `spent` is about `share`; never zero."""
+    dollars = usd(spent) / share
+    return max(to_nano(rounded(dollars, DIGITS - 1 - dollars.adjusted())), NANO // 100)
