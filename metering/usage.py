@@ -89,8 +89,9 @@ class Reading(NamedTuple):
 
     `usage` is None when the provider sent none, so that zero stays zero. `parts` is empty when the whole usage belongs
     to `model`. `context` holds what else the price depends on, such as ("speed", "fast"). `provider_cost` is nano-USD
-    as the provider reported it. `error` is the message of an error that came inside a 200. The two `output_` figures
-    count the generated text seen so far, for the estimate of a stream that never reported.
+    as the provider reported it. `error` is the message of an error that came inside a 200. What begins with `output_`
+    is for the estimate of a stream that never reported: how much generated text was seen, in how many events, and its
+    first bytes, never stored. `partial`: the usage is what the stream began with, and its last word did not come.
     """
 
     usage: Usage | None
@@ -104,6 +105,8 @@ class Reading(NamedTuple):
     error: str = ""
     output_characters: int = 0
     output_events: int = 0
+    output_text: bytes | bytearray = b""
+    partial: bool = False
 
     def as_asked(self, model: str) -> Reading:
         """The reading of a provider that bills what was asked for (`model`), whatever name the answer gives it."""

@@ -14,6 +14,7 @@ from billing.worst_case import worst_case
 from metering import tokens
 from metering.bounds import bound
 from metering.errors import Refusal
+from metering.estimates import Request, Told, kept
 from metering.gateway.bodies import model_of, read_form, read_json
 from metering.gateway.reservations import Hold
 from metering.providers.injection import ask_for_usage, limit_output
@@ -54,6 +55,7 @@ class Call:
         "limits",
         "model",
         "moment",
+        "request",
         "started",
         "stream",
         "total_tokens",
@@ -79,6 +81,7 @@ class Call:
         self.cost: int | None = None
         self.budget_head = b""
         self.facts = b""
+        self.request: Request | None = None
         if way.metered:
             self._read_body(body)
 
@@ -159,7 +162,9 @@ class Call:
         return True
 
     def let_go(self) -> None:
-        """Forget the request, which a long answer does not need any more."""
+        """Forget the request, of which a long answer needs no more than what an estimate is made of."""
+        if self.way.route.endpoint.estimable and self.way.metered:
+            self.request = kept(self.document, self.body)
         self.body = b""
         if self.way.route.endpoint.later is None:
             self.document = {}
@@ -203,14 +208,33 @@ class Call:
             b"null" if cost is None else b"%d" % cost,
         )
 
-    def result(self, reading: Reading, *, status: str, http_status: int, dispatched: bool = True) -> bytes:
-        """The event's line: usage, cost, and the unit prices that made it. Keeps the cost."""
+    def to_estimate(self, reading: Reading, *, http_status: int, dispatched: bool) -> Told | None:
+        """What to count, where the answer did not tell its usage or ended too soon; None: nothing to estimate."""
+        if reading.usage is not None and not (reading.partial and self.stream):
+            return None
         endpoint = self.way.route.endpoint
-        unpaid = not dispatched or endpoint.free or (http_status >= 400 and reading.usage is None)
-        estimated = False
-        if not unpaid and reading.usage is None:
-            reading = self._estimate(reading)
-            estimated = reading.usage is not None
+        if not dispatched or endpoint.free or not endpoint.estimable or (http_status >= 400 and reading.usage is None):
+            return None
+        if endpoint.later is not None and endpoint.later(self.document):
+            return None
+        return Told(self.model, self.request or Request(len(self.body), self.document), reading)
+
+    def result(
+        self,
+        reading: Reading,
+        *,
+        status: str,
+        http_status: int,
+        dispatched: bool = True,
+        estimate: Usage | None = None,
+    ) -> bytes:
+        """The event's line: usage, cost, and the unit prices that made it. Keeps the cost.
+
+        `estimate` stands in the place of the usage that the answer did not tell.
+        """
+        if estimate is not None:
+            reading = reading._replace(usage=estimate, parts=(), provider_cost=None)
+        unpaid = not dispatched or self.way.route.endpoint.free or (http_status >= 400 and reading.usage is None)
         charge = None if unpaid else self._charge(reading)
         usage = reading.usage or NOTHING
         self.cost, source = _cost(reading, charge, unpaid=unpaid)
@@ -220,7 +244,7 @@ class Call:
             "requested_model": self.model,
             "status": status,
             "http_status": http_status,
-            "estimated": estimated,
+            "estimated": estimate is not None,
             "usage": usage.counts(),
             "cost": self.cost,
             "cost_source": source,
@@ -239,17 +263,6 @@ class Call:
         if provider.priced_as_asked:
             reading, model = reading.as_asked(model), reading.model
         return charge_reading(self.catalogue, provider.catalogue, reading, model, self.moment)
-
-    def _estimate(self, reading: Reading) -> Reading:
-        """What the answer must have used at least, by the length of what was sent and seen."""
-        endpoint = self.way.route.endpoint
-        if not endpoint.estimable or (endpoint.later is not None and endpoint.later(self.document)):
-            return reading
-        usage = Usage(
-            input_tokens=self.input_estimate,
-            output_tokens=tokens.estimate_output(reading.output_characters, reading.output_events),
-        )
-        return Reading(usage, model=reading.model, service_tier=reading.service_tier, flags=reading.flags)
 
 
 def _cost(reading: Reading, charge: Charge | None, *, unpaid: bool) -> tuple[int | None, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metering.gateway.gateway import Gateway
     from metering.gateway.origin import ConnectFailed, Connection, Headers
     from metering.gateway.server import Downstream
+    from metering.usage import Usage
 
 NEVER = float("inf")
 NO_SPOOL = "The call cannot be recorded now, so it was not forwarded. Try again in a moment."
@@ -241,10 +242,18 @@ class MeteredExchange:
             return
         if self.client is None and dispatched:
             status = "aborted"
-        line = call.result(reading, status=status, http_status=self.status, dispatched=dispatched)
+        self.held = []
+        told = call.to_estimate(reading, http_status=self.status, dispatched=dispatched)
+        if told is None:
+            self._write(reading, status, dispatched=dispatched)
+        else:
+            self.gateway.estimator.ask(told, lambda usage: self._write(reading, status, estimate=usage))
+
+    def _write(self, reading: Reading, status: str, *, dispatched: bool = True, estimate: Usage | None = None) -> None:
+        call = self.call
+        line = call.result(reading, status=status, http_status=self.status, dispatched=dispatched, estimate=estimate)
         if call.way.limited:
             self.gateway.correct_tokens(call)
-        self.held = []
         self.gateway.spool.put(line, lambda written: self._written(line, written))
 
     def _written(self, line: bytes, written: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
 from metering.gateway.answer_head import answer_head
+from metering.gateway.estimator import Estimator
 from metering.gateway.exchange import NO_SPOOL, MeteredExchange
 from metering.gateway.heads import Heads
 from metering.gateway.intake import Admission
@@ -81,6 +82,7 @@ class Gateway:
         self.heads = Heads()
         self.unwritten: deque[bytes] = deque()
         self.draining = False
+        self.estimator = Estimator()
         self.time = asyncio.get_running_loop().time
 
     # requests
@@ -212,5 +214,6 @@ class Gateway:
             await asyncio.sleep(0.05)
         for exchange in list(self.exchanges):
             exchange.timed_out()
+        await self.estimator.close()
         self.pool.close()
         self.write_refusals()

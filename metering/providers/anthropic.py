@@ -35,7 +35,9 @@ class MessagesReader(AnswerReader):
             self.saw(document.get("delta"))
         elif kind == "message_delta":
             self.overlay(document.get("usage"))
+            self.partial = False
         elif kind == "message_start":
+            self.partial = True
             self._message(inside(document, "message"))
         elif kind == "message_stop":
             self.terminal = True

@@ -45,6 +45,8 @@ class ChatReader(AnswerReader):
         if usage and type(usage) is dict:
             self.raw = usage
         choices = document.get("choices")
+        if usage and self.raw is usage:
+            self.partial = _goes_on(choices)
         if type(choices) is list:
             for choice in choices:
                 if type(choice) is dict:
@@ -79,6 +81,12 @@ class ChatReader(AnswerReader):
 
     def provider_cost(self) -> int | None:
         return nano(self._cost(self.raw)) if self._cost and self.raw else None
+
+
+def _goes_on(choices: Any) -> bool:
+    """Whether a chunk with a usage is not the last: it has a piece of an answer that has not finished."""
+    told = choices if type(choices) is list else []
+    return any(type(choice) is dict and "delta" in choice and not choice.get("finish_reason") for choice in told)
 
 
 def _groq_usage(document: Object) -> Any:

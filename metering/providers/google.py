@@ -39,6 +39,7 @@ class GeminiReader(AnswerReader):
             self.error = error_code(document["error"])
         candidates = document.get("candidates")
         if type(candidates) is list:
+            self.partial = not any(type(one) is dict and one.get("finishReason") for one in candidates)
             for number, candidate in enumerate(candidates):
                 if type(candidate) is dict:
                     self._candidate(number, candidate)

@@ -13,6 +13,8 @@ Context = tuple[tuple[str, str], ...]
 
 LONGEST_NAME = 256
 DEEPEST_TEXT = 8
+MOST_KEPT = 2048
+"""Bytes of an answer's first text that are held in memory while it lasts, so that its tokens can be counted."""
 NO_TEXT = frozenset(
     "role id type object call_id status signature thoughtSignature encrypted_content data mimeType url b64_json".split()
 )
@@ -79,12 +81,14 @@ def _number(value: Any) -> float | None:
 class AnswerReader:
     """The frame of a reader: `fold` takes an object, `measure` turns the last usage object into canonical counts."""
 
-    __slots__ = ("characters", "error", "events", "model", "raw", "terminal", "tier")
+    __slots__ = ("characters", "error", "events", "model", "partial", "raw", "terminal", "text", "tier")
 
     def __init__(self) -> None:
         self.terminal = False
+        self.partial = False
         self.characters = 0
         self.events = 0
+        self.text = bytearray()
         self.model = ""
         self.tier = ""
         self.error = ""
@@ -108,6 +112,8 @@ class AnswerReader:
         if end > start:
             self.characters += end - start
             self.events += 1
+            if (room := MOST_KEPT - len(self.text)) > 0:
+                self.text += event[start : min(end, start + room)]
         return True
 
     def fold(self, document: Object) -> None:
@@ -150,6 +156,8 @@ class AnswerReader:
             clean(self.error),
             self.characters,
             self.events,
+            self.text,
+            self.partial,
         )
 
     def overlay(self, usage: Any) -> None:
@@ -160,9 +168,25 @@ class AnswerReader:
 
     def saw(self, text: Any) -> None:
         """Measure a piece of generated text, whatever its form."""
-        if length := text_length(text):
-            self.characters += length
+        before = self.characters
+        self._measure(text, 0)
+        if self.characters > before:
             self.events += 1
+
+    def _measure(self, value: Any, depth: int) -> None:
+        """Labels, ids and binary data are no generated text."""
+        if type(value) is str:
+            self.characters += len(value)
+            if (room := MOST_KEPT - len(self.text)) > 0:
+                self.text += value[:room].encode(errors="replace")
+        elif depth < DEEPEST_TEXT:
+            if type(value) is list:
+                for item in value:
+                    self._measure(item, depth + 1)
+            elif type(value) is dict:
+                for key, item in value.items():
+                    if key not in NO_TEXT:
+                        self._measure(item, depth + 1)
 
 
 def contradicts(usage: Usage) -> bool:
@@ -179,18 +203,6 @@ def inside(source: Object, *names: str) -> Object:
         if type(found) is dict:
             return found
     return {}
-
-
-def text_length(value: Any, depth: int = 0) -> int:
-    """Characters of the generated text in a piece of an answer; labels, ids and binary data do not count."""
-    if type(value) is str:
-        return len(value)
-    if depth < DEEPEST_TEXT:
-        if type(value) is list:
-            return sum(text_length(item, depth + 1) for item in value)
-        if type(value) is dict:
-            return sum(text_length(item, depth + 1) for key, item in value.items() if key not in NO_TEXT)
-    return 0
 
 
 def error_code(error: Any) -> str:

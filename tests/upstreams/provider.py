@@ -32,13 +32,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the provider says. Chunks make a chunked body; `cut` resets the connection after them."""
+    """What the provider says. Chunks make a chunked body; after them `cut` resets the connection, `short` closes it."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     chunks: Iterable[bytes] | None = None
     cut: bool = False
+    short: bool = False
 
 
 def completion(**usage: int) -> Answer:
@@ -119,6 +120,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             if answer.cut:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+            elif answer.short:
                 self.close_connection = True
             else:
                 self.wfile.write(b"0\r\n\r\n")

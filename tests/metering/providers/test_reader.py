@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from metering import providers
 from metering.answers import parse
 from metering.providers.base import Reader
-from metering.providers.reader import clean, error_code, text_length
+from metering.providers.chat import ChatReader
+from metering.providers.reader import MOST_KEPT, clean, error_code
 from metering.usage import LARGEST_COUNT, Reading
 
 CALLS = {
@@ -138,7 +139,19 @@ def test_a_contradiction_is_kept_and_flagged() -> None:
     ],
 )
 def test_text_is_measured_without_its_labels(value: Any, length: int) -> None:
-    assert text_length(value) == length
+    reader = ChatReader()
+    reader.saw(value)
+    assert (reader.characters, reader.events, len(reader.text)) == (length, length > 0, length)
+
+
+def test_only_the_first_of_a_long_text_is_held_and_all_of_it_measured() -> None:
+    reader = ChatReader()
+    for _ in range(3):
+        reader.saw("é" * 1000)
+    reading = reader.reading()
+    assert (reading.output_characters, reading.output_events) == (3000, 3)
+    assert MOST_KEPT <= len(reading.output_text) < 2 * MOST_KEPT
+    assert bytes(reading.output_text).decode() == "é" * (len(reading.output_text) // 2)
 
 
 @pytest.mark.parametrize(
