@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from metering.bounds import others, prose
+from metering.bounds import clouds, others, prose
 from metering.bounds.base import Bound, Call
 from metering.bounds.numbers import Limit
 from metering.providers.base import Endpoint
@@ -23,12 +23,19 @@ RULES: dict[str, Callable[[Call], Bound]] = {
     "agents.completions": others.agent,
     "audio.transcriptions": others.transcriptions,
     "batchEmbedContents": others.embeddings,
+    "converse": clouds.converse,
+    "converse-stream": clouds.converse,
     "embedContent": others.embeddings,
     "embeddings": others.embeddings,
     "images.edits": others.images,
     "images.generations": others.images,
+    "invoke": clouds.invoke,
+    "invoke-with-response-stream": clouds.invoke,
     "ocr": others.pages,
+    "predict": others.embeddings,
+    "rawPredict": clouds.raw_predict,
     "rerank": others.rerank,
+    "streamRawPredict": clouds.raw_predict,
 }
 """By kind of endpoint; all others read and write text."""
 
