@@ -73,6 +73,7 @@ HUGGINGFACE = Provider(
     prefix="/v1",
     own_path=_huggingface_path,
     endpoints=(*chat("/v1"), *models("/v1"), *chat(r"/[a-z0-9-]+/v\d(?:/openai)?")),
+    catalogue="own/huggingface",
 )
 
 COMPATIBLE: tuple[Provider, ...] = (
@@ -201,10 +202,10 @@ COMPATIBLE: tuple[Provider, ...] = (
 
 
 def compatible(slug: str, base_url: str, label: str) -> Provider:
-    """Somebody's own server that speaks OpenAI's dialect. Its prices are the workspace's own.
+    """Somebody's own server that speaks OpenAI's dialect. Its prices are the workspace's own, under `own/<slug>`.
 
     `base_url` is what an OpenAI client would be given, version included; one without a path gets /v1.
     """
     prefix = "" if urlsplit(base_url).path.strip("/") else "/v1"
     calls = (*chat(prefix), *completions(prefix), *embeddings(prefix), *responses(prefix), *models(prefix))
-    return like_openai(slug, label, base_url, prefix, calls)
+    return like_openai(slug, label, base_url, prefix, calls, catalogue=f"own/{slug}")

@@ -26,7 +26,7 @@ def test_a_row_is_complete(row: Provider) -> None:
     catalogue = {provider.id for provider in catalogue_providers} | {"sandbox"}
     assert row.label
     assert row.dialect in {"openai", "anthropic", "google", "flat", "aws"}
-    assert row.catalogue in catalogue or row.slug == "huggingface"
+    assert row.catalogue in catalogue or row.catalogue == f"own/{row.slug}"
     address = urlsplit(row.base_url)
     assert (address.scheme, address.path) == ("https", "") or row.slug == "sandbox"
 
