@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from billing.cards import Context
     from billing.decomposition import Prices
 
+OWN = "own/"
+"""What no price list knows as a seller, such as a workspace's own server, is called by this and its route slug."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from billing.book import PriceBook
 from billing.cards import END
 from billing.decomposition import UNITS
+from billing.listing import OWN
 from billing.models import PriceRule, PriceRuleEnd
 from billing.money import plain_text
 from billing.price_lists import current_lists
@@ -30,7 +31,6 @@ from tokonomics import audit
 from tokonomics.audit import Actor
 from tokonomics.models import Workspace
 
-OWN = "own/"
 LARGEST_PRICE = Decimal(10) ** 9
 MOST_DECIMALS = 12
 MODEL_LENGTH = 256

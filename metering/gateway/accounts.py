@@ -20,6 +20,7 @@ from tokonomics.crypto import Undecryptable
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from billing.cards import RateCards
     from metering.gateway.access_tokens import AccessToken
     from metering.gateway.caps import Caps
     from metering.gateway.origin import Headers
@@ -33,10 +34,11 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 class Workspace:
     """A tenant, with its caps and its day: the calendar day of a moment in the workspace's time zone.
 
-    `budget_status` is the HTTP status of a refusal by a budget: 429, or 402.
+    `budget_status` is the HTTP status of a refusal by a budget: 429, or 402. `prices` is its own price book, None where
+    it shares the common one.
     """
 
-    __slots__ = ("_day", "_day_ends", "_day_starts", "budget_status", "caps", "id", "suspended", "zone")
+    __slots__ = ("_day", "_day_ends", "_day_starts", "budget_status", "caps", "id", "prices", "suspended", "zone")
 
     def __init__(
         self, identifier: str, zone: str, *, suspended: bool = False, budget_status: int = 429, caps: Caps = NO_CAPS
@@ -46,6 +48,7 @@ class Workspace:
         self.suspended = suspended
         self.budget_status = budget_status
         self.caps = caps
+        self.prices: RateCards | None = None
         self._day = ""
         self._day_starts = self._day_ends = 0.0
 

@@ -22,7 +22,7 @@ from metering.records import line
 from metering.usage import Reading, Usage
 
 if TYPE_CHECKING:
-    from billing.catalogue import Catalogue
+    from billing.cards import RateCards
     from billing.pricing import Charge
     from metering.bounds import Limit
     from metering.gateway.accounts import Credential, Key
@@ -62,7 +62,7 @@ class Call:
         "way",
     )
 
-    def __init__(self, way: Way, catalogue: Catalogue, body: bytes | bytearray) -> None:
+    def __init__(self, way: Way, catalogue: RateCards, body: bytes | bytearray) -> None:
         """Learn the model and whether to stream from the body; raises Refusal `invalid_request`."""
         self.id = str(uuid_utils.uuid7())
         self.at = time.time_ns() // 1000
@@ -201,11 +201,12 @@ class Call:
     def _intent(self) -> bytes:
         card = self.catalogue.rate_card(self.way.credential.provider.catalogue, self.model, self.moment)
         cost = card.input_cost(self.input_estimate) if card else None
-        return b'{"kind":"intent",%b,"model":%b,"estimate":{"input_tokens":%d,"cost":%b}}' % (
+        return b'{"kind":"intent",%b,"model":%b,"estimate":{"input_tokens":%d,"cost":%b,"price":%b}}' % (
             self.facts,
             orjson.dumps(self.model),
             self.input_estimate,
             b"null" if cost is None else b"%d" % cost,
+            orjson.dumps((card.source, card.version) if card else None),
         )
 
     def to_estimate(self, reading: Reading, *, http_status: int, dispatched: bool) -> Told | None:

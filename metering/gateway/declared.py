@@ -12,36 +12,38 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import uuid_utils
 
-from billing.catalogue import charge_reading
+from billing.listing import OWN
 from billing.money import InvalidAmount, to_nano, usd_text
+from billing.reading import charge_reading
 from metering import providers
 from metering.errors import Refusal
 from metering.tags import parse_tags
 from metering.usage import LARGEST_COUNT, Reading, Usage
 
 if TYPE_CHECKING:
-    from billing.catalogue import Catalogue
+    from billing.cards import RateCards
     from billing.pricing import Charge
     from metering.gateway.accounts import Key
+    from metering.providers.base import Provider
     from metering.tags import Tags
 
 SLUG = "usage"
 FIELDS = frozenset({"model", "input_tokens", "output_tokens", "cost_usd", "source", "event_id", "tags"})
 LONGEST = {"model": 256, "source": 64, "event_id": 128}
+OTHER = "other"
+"""The provider of a call of which nobody said who answered it."""
 OURS = frozenset({"proxy", "adjustment"})
 LARGEST_COST = 10**18
 """Nano-USD: a billion dollars for one call is a mistake."""
 
 
-def declare(
-    key: Key, body: bytes | bytearray, header: bytes | None, catalogue: Catalogue
-) -> tuple[dict[str, Any], bytes]:
+def declare(key: Key, body: bytes | bytearray, header: bytes | None, prices: RateCards) -> tuple[dict[str, Any], bytes]:
     """The event's record and the answer; raises Refusal `invalid_request` or `invalid_tags`."""
     document = _document(body)
     tags = parse_tags(orjson.dumps(document["tags"]) if "tags" in document else header)
     at = time.time_ns() // 1000
     usage = Usage(input_tokens=_count(document, "input_tokens"), output_tokens=_count(document, "output_tokens"))
-    provider, model = _provider(_text(document, "model", required=True), catalogue, at)
+    provider, seller, model = _provider(_text(document, "model", required=True), key, prices, at)
     record = _facts(key, tags, at) | {
         "id": _identifier(key, _text(document, "event_id")),
         "provider": provider,
@@ -49,7 +51,7 @@ def declare(
         "requested_model": model,
         "usage": usage.counts(),
         "source": _source(document),
-        **_money(document, provider, model, usage, catalogue, at),
+        **_money(document, seller, model, usage, prices, at),
     }
     cost = record["cost"]
     answer = {
@@ -108,24 +110,30 @@ def _identifier(key: Key, event_id: str) -> str:
         return str(uuid.uuid5(uuid.UUID(key.workspace.id), event_id))
 
 
-def _provider(model: str, catalogue: Catalogue, at: int) -> tuple[str, str]:
-    """The provider's slug and its model: as `openai/gpt-4.1` says, else the first whose price list has the model."""
+def _provider(model: str, key: Key, prices: RateCards, at: int) -> tuple[str, str, str]:
+    """Slug, name in the price book, and model: as `openai/gpt-4.1` says, else the first provider that has a price."""
     slug, slash, rest = model.partition("/")
-    if slash and rest and (named := providers.find(slug)) is not None:
-        return named.slug, rest
-    for provider in providers.PROVIDERS.values():
-        if provider.catalogue and catalogue.rate_card(provider.catalogue, model, _moment(at)) is not None:
-            return provider.slug, model
-    return "other", model
+    if slash and rest and (named := _named(slug, key)) is not None:
+        return named.slug, named.catalogue, rest
+    own = {credential.slug: credential.provider for credential in key.credentials.values()}
+    for provider in (providers.PROVIDERS | own).values():
+        if prices.rate_card(provider.catalogue, model, _moment(at)) is not None:
+            return provider.slug, provider.catalogue, model
+    return OTHER, f"{OWN}{OTHER}", model
+
+
+def _named(slug: str, key: Key) -> Provider | None:
+    """A provider that we know, or a server of the workspace's own."""
+    account = key.credentials.get(slug)
+    return providers.find(slug) or (account.provider if account else None)
 
 
 def _money(
-    document: dict[str, Any], provider: str, model: str, usage: Usage, catalogue: Catalogue, at: int
+    document: dict[str, Any], seller: str, model: str, usage: Usage, prices: RateCards, at: int
 ) -> dict[str, Any]:
     if "cost_usd" in document:
         return _priced(_cost(document["cost_usd"]), "declared", None)
-    known = providers.find(provider)
-    charge = charge_reading(catalogue, known.catalogue, Reading(usage), model, _moment(at)) if known else None
+    charge = charge_reading(prices, seller, Reading(usage), model, _moment(at))
     return _priced(charge.cost, charge.source, charge) if charge else _priced(None, "", None)
 
 

@@ -16,10 +16,12 @@ import psycopg
 
 from metering.gateway.accounts import Credential, CredentialRow, Key, Workspace, credential_of
 from metering.gateway.caps import CapRow, Caps
+from metering.gateway.prices import NOTICE, RULES, Prices, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from billing.rules import Rule
     from tokonomics.crypto import Keyring
 
     Rows = list[tuple[Any, ...]]
@@ -69,9 +71,10 @@ class DirectoryUnavailable(Exception):
 class Directory:
     """The keys in use, by the SHA-256 of the key."""
 
-    def __init__(self, connection: dict[str, Any], keyring: Keyring) -> None:
+    def __init__(self, connection: dict[str, Any], keyring: Keyring, prices: Prices | None = None) -> None:
         self.parameters = connection
         self.keyring = keyring
+        self.prices = prices or Prices()
         self.keys: dict[bytes, Key] = {}
         self.unknown: set[bytes] = set()
         self.asked: dict[bytes, asyncio.Future[None]] = {}
@@ -99,11 +102,20 @@ class Directory:
         wanted = list(digests)
         try:
             async with self.lock, asyncio.timeout(QUERY_SECONDS):
-                rows, credentials, caps = await self._query(wanted)
+                rows, credentials, caps, rules = await self._query(wanted)
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self.close()
             raise DirectoryUnavailable(str(error)) from error
-        self._replace(wanted, rows, credentials, caps)
+        self._replace(wanted, rows, credentials, caps, rules)
+
+    async def load_prices(self) -> None:
+        """Read the prices of all workspaces anew; raises DirectoryUnavailable."""
+        try:
+            async with self.lock, asyncio.timeout(QUERY_SECONDS):
+                await self.prices.load(await self._connected())
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self.close()
+            raise DirectoryUnavailable(str(error)) from error
 
     async def keep_up(self) -> None:
         """Follow the changes for as long as the process lives."""
@@ -125,6 +137,9 @@ class Directory:
             self.ready = True
             async for notice in connection.notifies():
                 workspace = notice.payload
+                if workspace == NOTICE:
+                    await self.load_prices()
+                    continue
                 self.unknown.clear()
                 async with self.lock:  # a look-up under way may have read what this notice has just changed
                     pass
@@ -138,20 +153,28 @@ class Directory:
 
     async def _reload(self) -> None:
         self.unknown.clear()
+        await self.load_prices()
         digests = list(self.keys)
         for start in range(0, len(digests), CHUNK):
             await self.load(digests[start : start + CHUNK])
 
-    async def _query(self, digests: list[bytes]) -> tuple[Rows, Rows, Rows]:
+    async def _query(self, digests: list[bytes]) -> tuple[Rows, Rows, Rows, tuple[Rule, ...]]:
         if not digests:
-            return [], [], []
+            return [], [], [], ()
+        connection = await self._connected()
+        if not self.prices.loaded:
+            await self.prices.load(connection)
+        rows = await (await connection.execute(KEYS, [digests])).fetchall()
+        workspaces = list({row[11] for row in rows})
+        credentials = await (await connection.execute(CREDENTIALS, [workspaces])).fetchall()
+        caps = await (await connection.execute(CAPS, [workspaces])).fetchall()
+        rules = rules_of(await (await connection.execute(RULES, [workspaces])).fetchall())
+        return rows, credentials, caps, rules
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self.connection is None or self.connection.closed:
             self.connection = await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True)
-        rows = await (await self.connection.execute(KEYS, [digests])).fetchall()
-        workspaces = list({row[11] for row in rows})
-        credentials = await (await self.connection.execute(CREDENTIALS, [workspaces])).fetchall()
-        caps = await (await self.connection.execute(CAPS, [workspaces])).fetchall()
-        return rows, credentials, caps
+        return self.connection
 
     async def close(self) -> None:
         """Let go of the connection; the next look-up makes another."""
@@ -159,7 +182,9 @@ class Directory:
         if connection is not None:
             await connection.close()
 
-    def _replace(self, digests: list[bytes], rows: Rows, credentials: Rows, caps: Rows) -> None:
+    def _replace(
+        self, digests: list[bytes], rows: Rows, credentials: Rows, caps: Rows, rules: tuple[Rule, ...]
+    ) -> None:
         accounts: dict[str, list[tuple[Credential, bool]]] = {}
         for *row, is_default in credentials:
             credential = credential_of(CredentialRow(*row), self.keyring)
@@ -167,7 +192,12 @@ class Directory:
         capped: dict[str, list[CapRow]] = {}
         for cap in caps:
             capped.setdefault(cap[0], []).append(CapRow(*cap))
+        priced: dict[str, list[Rule]] = {}
+        for rule in rules:
+            priced.setdefault(rule.workspace, []).append(rule)
         workspaces = {row[11]: _workspace(row, Caps(capped.get(row[11], []))) for row in rows}
+        for identifier, workspace in workspaces.items():
+            workspace.prices = self.prices.of(identifier, tuple(priced.get(identifier, ())))
         found = {bytes(row[0]): _key(row, workspaces[row[11]], accounts.get(row[11], [])) for row in rows}
         self.keys.update(found)
         for digest in digests:

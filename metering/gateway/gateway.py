@@ -21,7 +21,7 @@ from metering.gateway.spool import SpoolFull
 from metering.records import encode
 
 if TYPE_CHECKING:
-    from billing.catalogue import Catalogue
+    from billing.cards import RateCards
     from metering.gateway.call import Call
     from metering.gateway.directory import Directory
     from metering.gateway.limits import Limiter
@@ -58,7 +58,7 @@ class Gateway:
         limits: Limits,
         times: Times,
         directory: Directory,
-        catalogue: Catalogue,
+        catalogue: RateCards,
         spool: Spool,
         pool: Pool,
         reservations: Reservations,

@@ -139,7 +139,7 @@ class Admission:
             self._reserve(call)
 
     def _call(self, way: Way) -> Call:
-        call = Call(way, self.gateway.catalogue, self.request.body)
+        call = Call(way, way.key.workspace.prices or self.gateway.catalogue, self.request.body)
         if not way.key.may_use(way.credential.slug, call.model):
             raise Refusal("model_not_allowed")
         return call
@@ -214,7 +214,8 @@ class Admission:
     def _declare(self, key: Key) -> None:
         """Record a call that was made elsewhere; the answer is sent when its line is written."""
         assert self.door is not None
-        record, answer = declared.declare(key, self.request.body, self.door.tags, self.gateway.catalogue)
+        prices = key.workspace.prices or self.gateway.catalogue
+        record, answer = declared.declare(key, self.request.body, self.door.tags, prices)
         if self.gateway.spool.full:
             raise Refusal("budget_unavailable", NO_SPOOL)
         self.gateway.spool.put(encode(record), partial(self._declared, answer))

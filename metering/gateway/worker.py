@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from billing.catalogue import Catalogue
 from metering.gateway.directory import Directory
 from metering.gateway.gateway import Gateway, Times
 from metering.gateway.limits import Limiter
 from metering.gateway.origin import Origin
+from metering.gateway.prices import Prices
 from metering.gateway.request import Limits
 from metering.gateway.reservations import Reservations
 from metering.gateway.server import Downstream
@@ -97,11 +97,12 @@ def _gateway(configuration: Configuration, spool: Spool) -> Gateway:
         idle_seconds=IDLE_UPSTREAM_SECONDS,
         allow_private=configuration.allow_private,
     )
+    prices = Prices()
     return Gateway(
         limits=configuration.limits,
         times=configuration.times,
-        directory=Directory(configuration.database, configuration.keyring),
-        catalogue=Catalogue(),
+        directory=Directory(configuration.database, configuration.keyring, prices),
+        catalogue=prices.book,
         spool=spool,
         pool=pool,
         reservations=Reservations(configuration.database, spool.process),

@@ -16,6 +16,7 @@ def orphan(intent: dict[str, Any]) -> dict[str, Any]:
     facts = dict(intent)
     estimate = facts.pop("estimate")
     tokens, cost = estimate["input_tokens"], estimate["cost"]
+    source, version = estimate.get("price") or ("catalogue", "")
     return facts | {
         "kind": "result",
         "requested_model": facts["model"],
@@ -24,8 +25,8 @@ def orphan(intent: dict[str, Any]) -> dict[str, Any]:
         "estimated": True,
         "usage": {"input_tokens": tokens} if tokens else {},
         "cost": cost,
-        "cost_source": "" if cost is None else "catalogue",
-        "price_version": "",
+        "cost_source": "" if cost is None else source,
+        "price_version": "" if cost is None else version,
         "lines": [],
         "provider_cost": None,
         "latency_ms": 0,

@@ -30,12 +30,13 @@ def test_a_server_of_ones_own_is_found_under_its_base_url(
     assert target(providers.compatible("mine", base_url, "My server"), base_path, path) == wanted
 
 
-def test_it_is_asked_for_usage_and_has_no_catalogue() -> None:
+def test_it_is_asked_for_usage_and_has_its_place_in_the_price_book() -> None:
     provider = providers.compatible("mine", "http://localhost:11434/v1", "My server")
     route = provider.route("POST", "/chat/completions")
     assert route is not None
     assert route.endpoint.asks_usage
-    assert (provider.slug, provider.label, provider.dialect, provider.catalogue) == ("mine", "My server", "openai", "")
+    assert (provider.slug, provider.label, provider.dialect) == ("mine", "My server", "openai")
+    assert provider.catalogue == "own/mine"
     assert provider.key(route.endpoint, b"k") == (b"authorization", b"Bearer k")
 
 
