@@ -36,10 +36,12 @@ def gateway(start: Start, provider: Provider, budget: Budget) -> Running:
     return capped(start, provider, budget)
 
 
-def capped(start: Start, provider: Provider, budget: Budget, **changes: Any) -> Running:
+def capped(
+    start: Start, provider: Provider, budget: Budget, slugs: tuple[str, ...] = ("openai",), **changes: Any
+) -> Running:
     row = CapRow(str(budget.workspace_id), str(budget.pk), None, None, "UTC", 1, None, None)
     facts = {"caps": Caps([row]), "workspace": str(budget.workspace_id), "database": parameters()}
-    return start({"openai": provider.url}, **(facts | changes))
+    return start(dict.fromkeys(slugs, provider.url), **(facts | changes))
 
 
 def spend(budget: Budget, settled: int, reserved: int = 0) -> None:
