@@ -38,8 +38,11 @@ SOURCES = {
     "sandbox": "Made-up price of the sandbox",
 }
 FLAGS = {
-    "usage_clamped": "The provider’s counts contradicted each other; the smaller one was taken.",
+    "usage_clamped": "One of the provider’s counts is larger than any call can use, and was cut.",
     "usage_anomaly": "The provider’s counts are unusual and were kept as they came.",
+    "usage_contradiction": "The provider’s counts contradict each other and were kept as they came.",
+    "usage_fallback_unclear": "Another model refused first, and whether that is charged is not known: it is left out.",
+    "usage_in_background": "It ran in the background: its usage came later, in an answer that is not metered.",
 }
 CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
 

@@ -18,10 +18,12 @@ __all__ = ["DEFAULT_WINDOW", "Bound", "Limit", "bound"]
 DEFAULT_WINDOW = 1_048_576
 """Tokens that a model can read, where the price list does not tell."""
 LATER = "A call in the background reports its usage later and elsewhere."
+UNTOLD = "What such a call used is not told by its answer."
 
 RULES: dict[str, Callable[[Call], Bound]] = {
     "agents.completions": others.agent,
     "audio.transcriptions": others.transcriptions,
+    "audio.translations": others.transcriptions,
     "batchEmbedContents": others.embeddings,
     "converse": clouds.converse,
     "converse-stream": clouds.converse,
@@ -52,5 +54,7 @@ def bound(
         return Bound(requests=0)
     if endpoint.later is not None and endpoint.later(document):
         return Bound(reason=LATER)
+    if endpoint.untold:
+        return Bound(reason=UNTOLD)
     rule = RULES.get(endpoint.kind, prose.text)
     return rule(Call(endpoint, dialect, document, body_bytes, model, window or DEFAULT_WINDOW))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from metering.providers.account import Account
+from metering.providers.account import Account, Probe
 from metering.usage import Reading
 
 MOST_CACHED_ROUTES = 2048
@@ -47,7 +47,8 @@ class Endpoint:
 
     `metered`: makes an event. `free`: makes an event of cost 0. `asks_usage`: a stream reports its usage only when
     `stream_options.include_usage` asks for it. `estimable`: text goes in and out, so that an answer without usage can
-    be estimated by length; otherwise its cost stays unknown. `refusal`: not forwarded, and this is why. `later` says of
+    be estimated by length; otherwise its cost stays unknown. `untold`: its answers may not say what they used, so that
+    it has no price, and nothing bounds it under a hard cap. `refusal`: not forwarded, and this is why. `later` says of
     one request (the parsed body) that its answer holds no usage yet, so that nothing can be estimated from it. `form`:
     the body is multipart/form-data. `dialect` and `bearer` are set where a provider speaks a second dialect. `limits`
     are the places in the body of a limit of the output that the provider honours, the one to use first; `usual_output`
@@ -63,6 +64,7 @@ class Endpoint:
     asks_usage: bool = False
     estimable: bool = True
     stream: bool | None = None
+    untold: bool = False
     refusal: str = ""
     later: Callable[[Mapping[str, Any]], bool] | None = None
     dialect: str = ""
@@ -85,6 +87,17 @@ class Route:
     stream: bool | None = None
 
 
+class OwnAddress(NamedTuple):
+    """The address that each account of a provider has for itself.
+
+    `example` is one, `read` makes it from whatever address was pasted, `help` says where to find it, in a sentence.
+    """
+
+    example: str
+    read: Callable[[str], str]
+    help: str
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A provider. `base_url` has no version: paths bring it; `prefix` is the version that paths begin with by default.
@@ -93,7 +106,9 @@ class Provider:
     `key_prefix` say how the provider's key is sent, `key_in_query` that its SDKs may send it as `?key=`;
     `catalogue` is its id in the price catalogue, empty: no prices. `priced_as_asked`: the model that was asked for
     decides the price before the one that answered. `account` reads a stored key that is more than a word to send along;
-    it raises ValueError, with a sentence for the person who pasted it.
+    it raises ValueError, with a sentence for the person who pasted it. `own_address` is set where `base_url` is empty,
+    since each account has another. `probe` is a free call that shows whether a key works, where the list of models does
+    not: it needs no key, or there is none.
     """
 
     slug: str
@@ -110,6 +125,8 @@ class Provider:
     key_in_query: bool = False
     priced_as_asked: bool = False
     account: Callable[[str], Account] | None = None
+    own_address: OwnAddress | None = None
+    probe: Probe | None = None
     _routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False, compare=False)
 
     def route(self, method: str, path: str) -> Route | None:

@@ -1,53 +1,56 @@
 """Providers that speak OpenAI's dialect, a row each; and anybody's own server, made from the same row.
 
-What their streams report unasked was seen in recorded traffic: Groq in `x_groq`, Mistral, Together, Z.AI and OpenRouter
-on the last chunk, Perplexity on every chunk. The others are asked with `stream_options.include_usage`.
+What their streams report unasked was seen in recorded traffic: Groq in `x_groq`, Mistral, Together and Z.AI on the last
+chunk. The others are asked with `stream_options.include_usage`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
+from metering.providers.account import Probe
 from metering.providers.anthropic import messages
-from metering.providers.base import Endpoint, Provider, under
+from metering.providers.base import Endpoint, Provider, Reader, under
 from metering.providers.chat import ChatReader
-from metering.providers.media import TranscriptionReader
+from metering.providers.media import CostedReader, MediaReader
 from metering.providers.openai import (
     EITHER,
+    LATER,
     MAX_COMPLETION_TOKENS,
     MAX_TOKENS,
-    UNKNOWN,
+    STORE,
     at,
     chat,
     completions,
     embeddings,
     like_openai,
     models,
+    recordings,
     refused,
     responses,
+    speech,
+    untold,
     with_cost,
 )
-from metering.providers.openai_usage import cost_in_credits, cost_in_ticks, total_cost
+from metering.providers.openai_usage import cost_in_ticks
 from metering.providers.pages import PagesReader
 
-OPENROUTER_CHAT, OPENROUTER_RESPONSES = with_cost(cost_in_credits)
+INVALID = frozenset({400, 422})
+"""How an empty request is refused to those whose key is taken."""
+
 XAI_CHAT, XAI_RESPONSES = with_cost(cost_in_ticks)
-PERPLEXITY_CHAT = partial(ChatReader, total_cost)
 
 
-def _speech(prefix: str) -> tuple[Endpoint, ...]:
-    return (refused("audio.speech", f"{prefix}/audio/speech", UNKNOWN),)
+def _pictures(prefix: str, reader: Callable[[], Reader] = MediaReader) -> tuple[Endpoint, ...]:
+    """Pictures, which are not priced by what an answer counts."""
+    return untold("images.generations", f"{prefix}/images/(?:generations|edits)", reader)
 
 
-def _transcriptions(prefix: str) -> tuple[Endpoint, ...]:
-    path = at(f"{prefix}/audio/transcriptions")
-    return (Endpoint("audio.transcriptions", "POST", path, TranscriptionReader, estimable=False, form=True),)
-
-
-def _pictures(prefix: str) -> tuple[Endpoint, ...]:
-    return (refused("images.generations", f"{prefix}/images/(?:generations|edits)", UNKNOWN),)
+def _rerank(prefix: str) -> tuple[Endpoint, ...]:
+    return (Endpoint("rerank", "POST", at(f"{prefix}/rerank"), ChatReader, estimable=False, stream=False),)
 
 
 def _mistral() -> tuple[Endpoint, ...]:
@@ -56,7 +59,20 @@ def _mistral() -> tuple[Endpoint, ...]:
     agents = Endpoint("agents.completions", "POST", at(f"{prefix}/agents/completions"), ChatReader)
     pages = Endpoint("ocr", "POST", at(f"{prefix}/ocr"), PagesReader, estimable=False, stream=False)
     talk = chat(prefix, asks_usage=False)
-    return (*talk, fill, agents, pages, *embeddings(prefix), *_transcriptions(prefix), *models(prefix))
+    return (
+        *talk,
+        fill,
+        agents,
+        pages,
+        *embeddings(prefix),
+        *recordings(prefix),
+        *speech(prefix),
+        *models(prefix),
+        *untold("moderations", f"{prefix}/(?:chat/)?(?:moderations|classifications)"),
+        refused("conversations", f"{prefix}/conversations(?:/.*)?", LATER),
+        refused("batches", f"{prefix}/batch(?:/.*)?", LATER),
+        refused("storage", f"{prefix}/(?:files|fine_tuning|libraries|agents)(?:/.*)?", STORE),
+    )
 
 
 def _huggingface_path(path: str) -> str:
@@ -72,8 +88,9 @@ HUGGINGFACE = Provider(
     base_url="https://router.huggingface.co",
     prefix="/v1",
     own_path=_huggingface_path,
-    endpoints=(*chat("/v1"), *models("/v1"), *chat(r"/[a-z0-9-]+/v\d(?:/openai)?")),
+    endpoints=(*chat("/v1"), *responses("/v1"), *models("/v1"), *chat(r"/[a-z0-9-]+/v\d(?:/openai)?")),
     catalogue="own/huggingface",
+    probe=Probe("POST", "/v1/chat/completions", b"{}", INVALID),
 )
 
 COMPATIBLE: tuple[Provider, ...] = (
@@ -86,9 +103,11 @@ COMPATIBLE: tuple[Provider, ...] = (
         (
             *chat("/openai/v1", asks_usage=False, limits=MAX_COMPLETION_TOKENS),
             *responses("/openai/v1"),
-            *_transcriptions("/openai/v1"),
+            *recordings("/openai/v1"),
+            *speech("/openai/v1"),
             *models("/openai/v1"),
-            *_speech("/openai/v1"),
+            refused("batches", "/openai/v1/batches(?:/.*)?", LATER),
+            refused("storage", "/openai/v1/files(?:/.*)?", STORE),
         ),
         catalogue="groq",
     ),
@@ -109,7 +128,8 @@ COMPATIBLE: tuple[Provider, ...] = (
             *chat("/v1", XAI_CHAT, limits=MAX_COMPLETION_TOKENS),
             *responses("/v1", XAI_RESPONSES),
             *models("/v1"),
-            *_pictures("/v1"),
+            *_pictures("/v1", partial(CostedReader, cost_in_ticks)),
+            refused("videos", "/v1/videos(?:/.*)?", LATER),
         ),
         catalogue="x-ai",
     ),
@@ -122,33 +142,15 @@ COMPATIBLE: tuple[Provider, ...] = (
             *chat("/v1", asks_usage=False),
             *completions("/v1", asks_usage=False),
             *embeddings("/v1"),
-            *models("/v1"),
+            *_rerank("/v1"),
+            *recordings("/v1"),
+            *speech("/v1"),
             *_pictures("/v1"),
-            *_speech("/v1"),
+            *models("/v1"),
+            refused("batches", "/v1/batches(?:/.*)?", LATER),
+            refused("storage", "/v1/(?:files|fine-tunes|fine-tuning)(?:/.*)?", STORE),
         ),
         catalogue="together",
-    ),
-    like_openai(
-        "openrouter",
-        "OpenRouter",
-        "https://openrouter.ai",
-        "/api/v1",
-        (
-            *chat("/api/v1", OPENROUTER_CHAT, asks_usage=False, limits=EITHER),
-            *completions("/api/v1", OPENROUTER_CHAT, asks_usage=False),
-            *embeddings("/api/v1", OPENROUTER_CHAT),
-            *responses("/api/v1", OPENROUTER_RESPONSES),
-            *models("/api/v1"),
-        ),
-        catalogue="openrouter",
-    ),
-    like_openai(
-        "perplexity",
-        "Perplexity",
-        "https://api.perplexity.ai",
-        "",
-        chat("", PERPLEXITY_CHAT, asks_usage=False),
-        catalogue="perplexity",
     ),
     like_openai(
         "fireworks",
@@ -179,6 +181,7 @@ COMPATIBLE: tuple[Provider, ...] = (
         "/api/paas/v4",
         (*chat("/api/paas/v4", asks_usage=False), *embeddings("/api/paas/v4"), *models("/api/paas/v4")),
         catalogue="zai",
+        probe=Probe("POST", "/api/paas/v4/chat/completions", b"{}", INVALID),
     ),
     like_openai(
         "moonshotai",
@@ -193,9 +196,15 @@ COMPATIBLE: tuple[Provider, ...] = (
         "Voyage AI",
         "https://api.voyageai.com",
         "/v1",
-        (*embeddings("/v1"), Endpoint("rerank", "POST", at("/v1/rerank"), ChatReader, stream=False)),
+        (
+            *embeddings("/v1"),
+            *_rerank("/v1"),
+            Endpoint("embeddings", "POST", at("/v1/(?:contextualized|multimodal)embeddings"), ChatReader, stream=False),
+            refused("batches", "/v1/(?:batches|files)(?:/.*)?", LATER),
+        ),
         catalogue="voyageai",
         dialect="flat",
+        probe=Probe("POST", "/v1/embeddings", b"{}", INVALID),
     ),
     HUGGINGFACE,
 )
@@ -207,5 +216,13 @@ def compatible(slug: str, base_url: str, label: str) -> Provider:
     `base_url` is what an OpenAI client would be given, version included; one without a path gets /v1.
     """
     prefix = "" if urlsplit(base_url).path.strip("/") else "/v1"
-    calls = (*chat(prefix), *completions(prefix), *embeddings(prefix), *responses(prefix), *models(prefix))
+    calls = (
+        *chat(prefix),
+        *completions(prefix),
+        *embeddings(prefix),
+        *responses(prefix),
+        *_rerank(prefix),
+        *recordings(prefix),
+        *models(prefix),
+    )
     return like_openai(slug, label, base_url, prefix, calls, catalogue=f"own/{slug}")

@@ -1,4 +1,4 @@
-"""Readers of OpenAI's images and transcriptions: https://platform.openai.com/docs/api-reference."""
+"""Readers of OpenAI's images, transcriptions and speech: https://platform.openai.com/docs/api-reference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from metering.providers.openai_usage import openai_usage
 from metering.providers.reader import Counts, Object
 from metering.usage import Usage
 
-ENDS = frozenset({"image_generation.completed", "image_edit.completed", "transcript.text.done"})
+ENDS = frozenset({"image_generation.completed", "image_edit.completed", "transcript.text.done", "speech.audio.done"})
 
 
 class MediaReader(ChatReader):
@@ -20,6 +20,16 @@ class MediaReader(ChatReader):
         kind = document.get("type")
         if type(kind) is str and kind in ENDS:
             self.terminal = True
+
+
+class CostedReader(MediaReader):
+    """Pictures of a provider that tells what they cost, and may tell no tokens."""
+
+    __slots__ = ()
+
+    def measure(self, raw: Object, counts: Counts) -> Usage | None:
+        usage = super().measure(raw, counts)
+        return Usage() if usage is None and self.provider_cost() is not None else usage
 
 
 class TranscriptionReader(MediaReader):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from metering.providers.account import Probe
 from metering.providers.base import MODEL, Endpoint, Provider, Reader, under
 from metering.providers.chat import ChatReader
 from metering.providers.media import MediaReader, TranscriptionReader
@@ -77,6 +78,31 @@ def responses(prefix: str, reader: Callable[[], Reader] = ResponsesReader) -> En
         ),
         Endpoint("responses.retrieve", "GET", at(f"{stored}(?:/input_items)?"), reader, metered=False, stream=False),
         Endpoint("responses.delete", "DELETE", at(stored), reader, metered=False, stream=False),
+        Endpoint("responses.cancel", "POST", at(f"{stored}/cancel"), reader, metered=False, stream=False),
+    )
+
+
+def recordings(prefix: str) -> Endpoints:
+    """Text from recordings below a version: transcriptions, and translations into English."""
+    kinds = ("transcriptions", "translations")
+    return tuple(
+        Endpoint(f"audio.{kind}", "POST", at(f"{prefix}/audio/{kind}"), TranscriptionReader, estimable=False, form=True)
+        for kind in kinds
+    )
+
+
+def speech(prefix: str) -> Endpoints:
+    """Text read aloud, below a version: only a stream of events tells its tokens."""
+    return untold("audio.speech", f"{prefix}/audio/speech", MediaReader)
+
+
+def media(prefix: str) -> Endpoints:
+    """Pictures and sound below a version."""
+    return (
+        Endpoint("images.generations", "POST", at(f"{prefix}/images/generations"), MediaReader, estimable=False),
+        Endpoint("images.edits", "POST", at(f"{prefix}/images/edits"), MediaReader, estimable=False, form=True),
+        *recordings(prefix),
+        *speech(prefix),
     )
 
 
@@ -90,22 +116,17 @@ def refused(kind: str, path: str, reason: str) -> Endpoint:
     return Endpoint(kind, ANY, at(path), NO_READING, metered=False, refusal=reason)
 
 
+def untold(kind: str, path: str, reader: Callable[[], Reader] = MediaReader, *, form: bool = False) -> Endpoints:
+    """An endpoint whose answers may not tell what they used: its calls are unpriced, and refused under a hard cap."""
+    return (Endpoint(kind, "POST", at(path), reader, estimable=False, untold=True, form=form),)
+
+
 LATER = "Its usage is reported later and elsewhere, so it cannot be metered: make the calls one by one."
 UNKNOWN = "Its answers do not report what they used, so it cannot be metered."
 STORE = "It stores data or runs jobs at the provider, which is not metered here: call the provider directly."
 
-MEDIA: Endpoints = (
-    Endpoint("images.generations", "POST", at("/v1/images/generations"), MediaReader, estimable=False),
-    Endpoint("images.edits", "POST", at("/v1/images/edits"), MediaReader, estimable=False, form=True),
-    Endpoint(
-        "audio.transcriptions", "POST", at("/v1/audio/transcriptions"), TranscriptionReader, estimable=False, form=True
-    ),
-    Endpoint("moderations", "POST", at("/v1/moderations"), ChatReader, free=True, stream=False),
-)
 REFUSED: Endpoints = (
     refused("images.variations", "/v1/images/variations", UNKNOWN),
-    refused("audio.translations", "/v1/audio/translations", UNKNOWN),
-    refused("audio.speech", "/v1/audio/speech", UNKNOWN),
     refused("batches", "/v1/batches(?:/.*)?", LATER),
     refused("realtime", "/v1/realtime(?:/.*)?", LATER),
     refused("videos", "/v1/videos(?:/.*)?", LATER),
@@ -129,7 +150,8 @@ OPENAI = Provider(
         *completions("/v1", usual_output=OPENAI_COMPLETION),
         *embeddings("/v1"),
         *models("/v1"),
-        *MEDIA,
+        *media("/v1"),
+        Endpoint("moderations", "POST", at("/v1/moderations"), ChatReader, free=True, stream=False),
         *REFUSED,
     ),
     catalogue="openai",
@@ -145,9 +167,10 @@ def like_openai(
     *,
     catalogue: str = "",
     dialect: str = "openai",
+    probe: Probe | None = None,
 ) -> Provider:
     """A provider that speaks OpenAI's dialect under its own version `prefix`."""
-    return Provider(slug, label, dialect, base_url, prefix, under(prefix), endpoints, catalogue)
+    return Provider(slug, label, dialect, base_url, prefix, under(prefix), endpoints, catalogue, probe=probe)
 
 
 def with_cost(cost: Callable[..., Any]) -> tuple[Callable[[], Reader], Callable[[], Reader]]:

@@ -89,7 +89,8 @@ def _any(raw: Object, counts: Counts) -> Usage | None:
 def beside_the_totals(usage: Usage, total: int, *, told: bool) -> Usage:
     """Add what a provider counts in `total_tokens` but in neither half, where the sum proves it.
 
-    xAI leaves the reasoning out of the completion, Mistral the audio out of the prompt, Voyage both halves.
+    xAI leaves the reasoning out of the completion, Mistral the audio out of the prompt (whose tokens it may not tell
+    beside its seconds), Voyage both halves.
     """
     missing = total - usage.total_tokens
     if not told or missing <= 0:
@@ -98,6 +99,8 @@ def beside_the_totals(usage: Usage, total: int, *, told: bool) -> Usage:
         return usage._replace(output_tokens=usage.output_tokens + missing)
     if missing == usage.input_audio_tokens:
         return usage._replace(input_tokens=usage.input_tokens + missing)
+    if usage.audio_seconds and not usage.input_audio_tokens:
+        return usage._replace(input_tokens=usage.input_tokens + missing, input_audio_tokens=missing)
     return usage._replace(input_tokens=total) if not usage.total_tokens else usage
 
 

@@ -7,11 +7,13 @@ import re
 from metering.providers.chat import Cost
 from metering.providers.openai_usage import nano, openai_usage
 from metering.providers.reader import PLAIN, AnswerReader, Counts, Object, error_code
-from metering.usage import Usage
+from metering.usage import Reading, Usage
 
 ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 UNFINISHED = frozenset({"queued", "in_progress"})
 TEXT = re.compile(rb'"delta":"%b"' % PLAIN)
+IN_BACKGROUND = "usage_in_background"
+"""Flag: the response was still being made when it was sent; what it will have used, this answer does not tell."""
 TOOLS = {
     "web_search_call": "web_search_requests",
     "file_search_call": "file_search_requests",
@@ -26,11 +28,12 @@ class ResponsesReader(AnswerReader):
     Tools that bill by the call are counted from the output: of web searches, opening or searching a page is free.
     """
 
-    __slots__ = ("_cost", "_tools")
+    __slots__ = ("_background", "_cost", "_tools")
 
     def __init__(self, cost: Cost | None = None) -> None:
         super().__init__()
         self._cost = cost
+        self._background = False
         self._tools: dict[str, int] = {}
 
     def skim(self, event: bytes) -> bool:
@@ -59,6 +62,8 @@ class ResponsesReader(AnswerReader):
                 setattr(self, field, value)
         usage = response.get("usage")
         status = response.get("status")
+        if response.get("background") is True:
+            self._background = True
         if usage and type(usage) is dict and not (type(status) is str and status in UNFINISHED):
             self.raw = usage
         if response.get("error"):
@@ -85,6 +90,12 @@ class ResponsesReader(AnswerReader):
             return None
         more = {name: max(count, getattr(usage, name)) for name, count in self._tools.items()}
         return usage._replace(**more)
+
+    def reading(self) -> Reading:
+        found = super().reading()
+        if self._background and found.usage is None:
+            found = found._replace(flags=(*found.flags, IN_BACKGROUND))
+        return found
 
     def provider_cost(self) -> int | None:
         return nano(self._cost(self.raw)) if self._cost and self.raw else None

@@ -73,6 +73,6 @@ def test_flags_in_words(workspace: Workspace) -> None:
     item = event(workspace, estimated=True, flags=["usage_clamped", "odd_thing"])
     assert explanation.flags(item) == [
         "Estimated: the call ended before the provider’s own count arrived.",
-        "The provider’s counts contradicted each other; the smaller one was taken.",
+        "One of the provider’s counts is larger than any call can use, and was cut.",
         "Odd thing.",
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from metering import providers
 from metering.providers.base import Route
+from metering.providers.responses import IN_BACKGROUND
 from metering.usage import Reading
 
 
@@ -251,3 +252,36 @@ def test_pages() -> None:
     reading = read("mistral", "/ocr", {"model": "mistral-ocr", "pages": [{}], "usage_info": {"pages_processed": 3}})
     assert counts(reading) == {"document_pages": 3}
     assert read("mistral", "/ocr", {"model": "mistral-ocr", "pages": [{}]}).usage is None
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_what_runs_in_the_background_says_so(status: str) -> None:
+    found = read("openai", "/responses", {"id": "resp_1", "status": status, "background": True, "usage": None})
+    assert (found.usage, found.flags) == (None, (IN_BACKGROUND,))
+
+
+def test_what_ran_in_the_background_has_its_usage_at_last() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 1, "total_tokens": 10}
+    found = read("openai", "/responses", {"id": "resp_1", "status": "completed", "background": True, "usage": usage})
+    assert found.usage is not None
+    assert (found.usage.counts(), found.flags) == ({"input_tokens": 9, "output_tokens": 1}, ())
+
+
+def test_mistrals_recording_has_tokens_that_only_the_total_tells() -> None:
+    usage = {"prompt_audio_seconds": 203, "prompt_tokens": 4, "completion_tokens": 635, "total_tokens": 3264}
+    assert counts(read("mistral", "/audio/transcriptions", {"text": "Hello", "usage": usage})) == {
+        "input_tokens": 2629,
+        "output_tokens": 635,
+        "input_audio_tokens": 2625,
+        "audio_seconds": 203,
+    }
+
+
+def test_speech_tells_its_tokens_at_the_end_of_a_stream_of_events() -> None:
+    usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
+    reader = route("openai", "/audio/speech").endpoint.reader()
+    reader.read({"type": "speech.audio.delta", "audio": "UklGRg=="})
+    assert not reader.terminal
+    reader.read({"type": "speech.audio.done", "usage": usage})
+    assert reader.terminal
+    assert counts(reader.reading()) == {"input_tokens": 14, "output_tokens": 101}
