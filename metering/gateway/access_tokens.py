@@ -67,6 +67,7 @@ class AccessToken:
 
     def wait(self, told: Told) -> None:
         """Call `told` with None once there is a token, or with why there is none."""
+        self._used = True
         self._fetch(time.monotonic())
         if self._fetching is None:
             told(self._problem)
@@ -97,17 +98,19 @@ class AccessToken:
             self._fetching = None
 
     def _keep(self, token: Token, loop: asyncio.AbstractEventLoop) -> None:
-        now = time.monotonic()
+        now, life = time.monotonic(), max(token.seconds - SPARE_SECONDS, 1)
         self.value = token.value.encode()
-        self._problem, self._used = None, False
-        self._ends = now + max(token.seconds - SPARE_SECONDS, 1)
-        self._renew = now + token.seconds * RENEW_SHARE
-        loop.call_later(token.seconds * RENEW_SHARE, self._renew_used)
+        self._problem = None
+        self._ends = now + life
+        self._renew = now + life * RENEW_SHARE
+        loop.call_later(life * RENEW_SHARE, self._renew_used)
 
     def _renew_used(self) -> None:
-        """Have the next token ready for an account that is in use."""
-        if self._used:
-            self.valid()
+        """Have the next token ready for an account that was in use since the last one."""
+        now = time.monotonic()
+        if self._used and now >= self._renew - 1:  # a timer may fire a moment early
+            self._used = False
+            self._fetch(now)
 
     def _fail(self, problem: Refusal) -> None:
         self._problem = problem
