@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
+from urllib.parse import quote
 
 PROMPT = "Say hello"
 MODELS = {
@@ -19,6 +20,8 @@ MODELS = {
     "openrouter": "openai/gpt-4.1-mini",
     "perplexity": "sonar",
     "fireworks": "accounts/fireworks/models/gpt-oss-120b",
+    "bedrock": "us.amazon.nova-lite-v1:0",
+    "vertex": "gemini-2.5-flash",
     "sandbox": "sandbox-small",
 }
 OTHER_MODEL = "your-model"
@@ -38,7 +41,7 @@ def snippets(*, proxy_url: str, slug: str, dialect: str, key: str, tags: dict[st
     base = f"{proxy_url}/{slug}"
     model = MODELS.get(slug, OTHER_MODEL)
     header = json.dumps(tags, ensure_ascii=True)
-    write_curl, write_python = WRITERS.get(dialect, WRITERS["openai"])
+    write_curl, write_python = WRITERS.get(slug) or WRITERS.get(dialect, WRITERS["openai"])
     return [
         Snippet("curl", "curl", write_curl(base, key, header, model)),
         Snippet("python", "Python", write_python(base, key, header, model)),
@@ -118,8 +121,47 @@ answer = client.models.generate_content(model="{model}", contents="{PROMPT}")
 print(answer.text)"""
 
 
+def _bedrock_curl(base: str, key: str, tags: str, model: str) -> str:
+    body: dict[str, object] = {"messages": [{"role": "user", "content": [{"text": PROMPT}]}]}
+    return _curl(f"{base}/model/{quote(model, safe='')}/converse", f"Authorization: Bearer {key}", tags, body)
+
+
+def _bedrock_python(base: str, key: str, tags: str, model: str) -> str:
+    return f"""import boto3
+
+client = boto3.client(
+    "bedrock-runtime",
+    region_name="us-east-1",
+    endpoint_url="{base}",
+    aws_access_key_id="{key}",
+    aws_secret_access_key="unused",
+)
+client.meta.events.register(
+    "before-call.bedrock-runtime.*",
+    lambda params, **_: params["headers"].update({{"X-Metering-Tags": {tags!r}}}),
+)
+
+answer = client.converse(
+    modelId="{model}",
+    messages=[{{"role": "user", "content": [{{"text": "{PROMPT}"}}]}}],
+)
+print(answer["output"]["message"]["content"][0]["text"])"""
+
+
+def _vertex_curl(base: str, key: str, tags: str, model: str) -> str:
+    body: dict[str, object] = {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}
+    url = f"{base}/v1/publishers/google/models/{model}:generateContent"
+    return _curl(url, f"x-goog-api-key: {key}", tags, body)
+
+
+def _vertex_python(base: str, key: str, tags: str, model: str) -> str:
+    return _google_python(base, key, tags, model).replace("genai.Client(\n", "genai.Client(\n    vertexai=True,\n")
+
+
 WRITERS = {
     "openai": (_openai_curl, _openai_python),
     "anthropic": (_anthropic_curl, _anthropic_python),
     "google": (_google_curl, _google_python),
+    "bedrock": (_bedrock_curl, _bedrock_python),
+    "vertex": (_vertex_curl, _vertex_python),
 }

@@ -27,10 +27,10 @@ def test_the_table_is_the_contract() -> None:
 
 
 @pytest.mark.parametrize("code", KINDS)
-@pytest.mark.parametrize("dialect", ["openai", "anthropic", "google", "flat", "unheard-of"])
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "google", "flat", "aws", "unheard-of"])
 def test_every_refusal_has_a_body_that_says_what_to_do(code: str, dialect: str) -> None:
     body = json.loads(Refusal(code).body(dialect))
-    message = body["message"] if dialect == "flat" else body["error"]["message"]
+    message = body["message"] if dialect in ("flat", "aws") else body["error"]["message"]
     assert message == KINDS[code].advice
     assert ":" in message
     assert message.endswith(".")
@@ -69,6 +69,29 @@ def test_google() -> None:
 
 def test_flat() -> None:
     assert json.loads(Refusal("unknown_endpoint", "Not here.").body("flat")) == {"message": "Not here."}
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("invalid_tags", b"ValidationException"),
+        ("invalid_api_key", b"UnrecognizedClientException"),
+        ("key_disabled", b"AccessDeniedException"),
+        ("unknown_endpoint", b"ResourceNotFoundException"),
+        ("budget_exhausted", b"ServiceQuotaExceededException"),
+        ("rate_limited", b"ThrottlingException"),
+        ("budget_unavailable", b"ServiceUnavailableException"),
+        ("upstream_timeout", b"ModelTimeoutException"),
+        ("upstream_auth", b"InternalServerException"),
+    ],
+)
+def test_amazon(code: str, error: bytes) -> None:
+    assert Refusal(code).heading("aws") == [(b"x-amzn-errortype", error)]
+    assert Refusal(code).heading("flat") == []
+
+
+def test_amazon_has_its_own_word_for_a_budget_that_is_used_up() -> None:
+    assert Refusal("budget_exhausted", status=402).heading("aws") == Refusal("budget_exhausted").heading("aws")
 
 
 @pytest.mark.parametrize("code", ["budget_exhausted", "request_exceeds_budget", "plan_limit_reached", "upstream_auth"])

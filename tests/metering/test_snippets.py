@@ -4,6 +4,7 @@ import ast
 import json
 import shlex
 from itertools import pairwise
+from urllib.parse import unquote
 
 import pytest
 
@@ -32,6 +33,18 @@ def texts(slug: str, dialect: str) -> dict[str, str]:
             f"{PROXY}/google/v1beta/models/gemini-2.5-flash:generateContent",
             "x-goog-api-key: mk_key",
         ),
+        (
+            "bedrock",
+            "aws",
+            f"{PROXY}/bedrock/model/us.amazon.nova-lite-v1%3A0/converse",
+            "Authorization: Bearer mk_key",
+        ),
+        (
+            "vertex",
+            "google",
+            f"{PROXY}/vertex/v1/publishers/google/models/gemini-2.5-flash:generateContent",
+            "x-goog-api-key: mk_key",
+        ),
     ],
 )
 def test_curl_is_what_a_shell_understands(slug: str, dialect: str, url: str, header: str) -> None:
@@ -41,10 +54,13 @@ def test_curl_is_what_a_shell_understands(slug: str, dialect: str, url: str, hea
     assert headers[0] == header
     assert json.loads(headers[2].removeprefix("X-Metering-Tags: ")) == TAGS
     body = json.loads(words[words.index("-d") + 1])
-    assert dialect == "google" or body["model"]
+    assert MODELS[slug] in (body["model"] if "model" in body else unquote(url))
 
 
-@pytest.mark.parametrize(("slug", "dialect"), [("openai", "openai"), ("anthropic", "anthropic"), ("google", "google")])
+@pytest.mark.parametrize(
+    ("slug", "dialect"),
+    [("openai", "openai"), ("anthropic", "anthropic"), ("google", "google"), ("bedrock", "aws"), ("vertex", "google")],
+)
 def test_python_is_python_with_key_address_and_tags(slug: str, dialect: str) -> None:
     constants = {
         node.value
@@ -53,6 +69,11 @@ def test_python_is_python_with_key_address_and_tags(slug: str, dialect: str) -> 
     }
     assert {"mk_key", f"{PROXY}/{slug}"} < constants
     assert TAGS in [json.loads(text) for text in constants if text.startswith("{")]
+
+
+def test_vertex_is_told_apart_from_gemini_s_own_api() -> None:
+    assert "vertexai=True" in texts("vertex", "google")["python"]
+    assert "vertexai" not in texts("google", "google")["python"]
 
 
 def test_a_server_of_one_s_own_has_a_model_to_fill_in() -> None:
