@@ -126,7 +126,10 @@ class Spool:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
-            before, self._full = self._full, now < self._broken_until or self._used_up()
+            used_up = self._used_up()
+            before, self._full = self._full, used_up or now < self._broken_until
+            if used_up:
+                self._make_way()
             if self._full and not before:
                 logger.critical(
                     "The spool in %s is full, so calls are refused: is the recorder running?", self.directory
@@ -163,6 +166,14 @@ class Spool:
         except OSError as error:
             logger.critical("The spool cannot be looked at; new calls are refused: %s", error)
             return True
+
+    def _make_way(self) -> None:
+        """Begin a segment, as the one before it can only be deleted then, once it is recorded."""
+        if self._size:
+            try:
+                self._go_on()
+            except SpoolFull as error:
+                logger.critical("%s", error)
 
     def _rest(self) -> None:
         """Be `full` for a while: the disk has just failed, or has no room."""

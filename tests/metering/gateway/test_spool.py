@@ -119,6 +119,22 @@ def test_the_size_is_looked_at_once_a_second(open_spool: OpenSpool) -> None:
     assert not spool.full
 
 
+def test_a_full_spool_goes_on_in_a_segment_that_is_empty(
+    open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0)
+    spool = open_spool(max_bytes=100)
+    spool.append(b"x" * 100)
+    assert spool.full
+    assert spool.full
+    first, second = processes(spool.directory)[spool.process]
+    assert (first.path.stat().st_size, second.path.stat().st_size) == (100, 0)
+    first.path.unlink()  # as the recorder does with what is recorded and followed by another
+    assert not spool.full
+    spool.append(b"y")
+    assert content(spool) == [b"y"]
+
+
 def test_a_directory_that_is_gone_counts_as_full(open_spool: OpenSpool, caplog: pytest.LogCaptureFixture) -> None:
     spool = open_spool()
     spool.directory.rename(spool.directory.with_name("gone"))
