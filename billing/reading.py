@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing.pricing import ZERO, Charge, Line, total
+from metering.usage import Part, Reading, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from billing.cards import Context, RateCards
     from billing.pricing import RateCard
-    from metering.usage import Reading, Usage
 
 # Service tiers as answers name them (lower case) → the catalogue's context; every other tier stands for itself.
 # Google: `trafficType` of Vertex AI. Anthropic: a batch is a service tier in its answers.
@@ -22,6 +22,25 @@ CONTEXTS: dict[str, Context] = {
     "on_demand_flex": (("service_tier", "flex"),),
     "on_demand_priority": (("service_tier", "priority"),),
 }
+
+
+USUAL = frozenset({(), *((("service_tier", tier),) for tier in ("default", "standard", "auto", "on_demand"))})
+"""Contexts at whose prices a call is charged that names none."""
+
+
+def basis_of(reading: Reading) -> dict[str, Any]:
+    """What an event keeps so that `reading_of` can price it again: its context and its parts, where there are any."""
+    context = price_context(reading)
+    basis: dict[str, Any] = {} if context in USUAL else {"context": context}
+    if reading.parts:
+        basis["parts"] = [(part.model, part.usage.counts()) for part in reading.parts]
+    return basis
+
+
+def reading_of(usage: Usage, model: str, basis: Mapping[str, Any]) -> Reading:
+    """The answer of an event as far as its price is concerned. Raises TypeError for counts that are none of ours."""
+    parts = tuple([Part(name, Usage.from_counts(counts)) for name, counts in basis.get("parts", ())])
+    return Reading(usage, model, parts, context=tuple((name, value) for name, value in basis.get("context", ())))
 
 
 def charge_reading(

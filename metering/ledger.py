@@ -66,6 +66,9 @@ class UsageEvent(models.Model):
     latency_ms = models.IntegerField()
     first_byte_ms = models.IntegerField(null=True)
     tags = models.JSONField()
+    basis = models.JSONField(
+        default=dict, help_text="What else the price depends on: context, parts; of an adjustment what it corrects."
+    )
 
     class Meta:
         db_table = "usage_event"

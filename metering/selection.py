@@ -13,13 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 from psycopg.errors import QueryCanceled
 
 from metering.cursors import EPOCH, Cursor
 from metering.filters import EventFilter
 from metering.ledger import DailyTagUsage, DailyUsage, UsageEvent
+from metering.recording.late import ADJUSTMENT, PRICED
 from metering.recording.tallies import OTHER
 
 PAGE = 50
@@ -30,6 +32,19 @@ FURTHEST_ZONE = timedelta(hours=24)
 """A day of any time zone lies within a day of the same date in UTC."""
 NEAR = timedelta(hours=1)
 """How far the instant in an event's id may be from its admission."""
+
+CALL = ~Q(source=ADJUSTMENT)
+"""An adjustment corrects a call, and is none."""
+PRICED_LATER = Exists(
+    UsageEvent.objects.annotate(of=KeyTextTransform("of", "basis")).filter(
+        admitted_at=OuterRef("admitted_at"),
+        source=ADJUSTMENT,
+        flags__contains=[PRICED],
+        of=Cast(OuterRef("id"), TextField()),
+    )
+)
+UNPRICED = CALL & Q(cost=None) & ~PRICED_LATER
+"""A call that has no price to this day."""
 
 
 class TooMuch(Exception):
@@ -75,7 +90,7 @@ def _limits(chosen: EventFilter) -> Q:
     if chosen.status:
         limits &= Q(status=chosen.status)
     if chosen.only:
-        limits &= Q(cost=None) if chosen.only == "unpriced" else Q(estimated=True)
+        limits &= UNPRICED if chosen.only == "unpriced" else CALL & Q(estimated=True)
     return limits
 
 
@@ -99,10 +114,10 @@ def summary(workspace_id: UUID, chosen: EventFilter) -> Summary:
     if found is None:
         with bounded():
             found = events(workspace_id, chosen).aggregate(
-                of_calls=Count("*"),
+                of_calls=Count("id", filter=CALL),
                 of_cost=Coalesce(Sum("cost"), 0),
-                of_unpriced=Count("id", filter=Q(cost=None)),
-                of_estimated=Count("id", filter=Q(estimated=True)),
+                of_unpriced=Count("id", filter=UNPRICED),
+                of_estimated=Count("id", filter=CALL & Q(estimated=True)),
             )
     return Summary(*(int(found[name]) for name in ROLLED_UP))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from metering.recording.late import ADJUSTMENT
+from metering.recording.late import ADJUSTMENT, PRICED
 from metering.recording.names import LIMIT
 from metering.recording.tallies import OTHER, SUMS
 
@@ -19,12 +19,13 @@ TAG_KEY = ("workspace_id", "day", "tag_key", "tag_value")
 USAGE_KEY = ("workspace_id", "day", "client", "provider", "model", "key_id")
 
 CALL = f"source <> '{ADJUSTMENT}'"
-"""An adjustment only moves tokens and cost."""
+"""An adjustment only moves tokens and cost, or takes a call out of the unpriced ones."""
 
 COUNTED = f"""
     count(*) FILTER (WHERE {CALL}) AS calls,
     count(*) FILTER (WHERE {CALL} AND status = 'provider_error') AS errors,
-    count(*) FILTER (WHERE {CALL} AND cost IS NULL) AS unpriced,
+    count(*) FILTER (WHERE {CALL} AND cost IS NULL)
+        - count(*) FILTER (WHERE NOT {CALL} AND jsonb_exists(flags, '{PRICED}')) AS unpriced,
     count(*) FILTER (WHERE {CALL} AND estimated) AS estimated,
     sum(input_tokens) AS input_tokens,
     sum(cache_read_tokens) AS cache_read_tokens,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import uuid_utils
 
-from billing.catalogue import charge_reading
+from billing.reading import basis_of, charge_reading
 from billing.worst_case import worst_case
 from metering import tokens
 from metering.bounds import bound
@@ -257,6 +257,8 @@ class Call:
             "flags": reading.flags,
             "source": "proxy",
         }
+        if basis := basis_of(reading):
+            told["basis"] = basis
         return line(b'{"kind":"result",%b,%b' % (self.facts, orjson.dumps(told)[1:]))
 
     def _charge(self, reading: Reading) -> Charge | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ADJUSTMENT = "adjustment"
 """The source of an event that corrects another one."""
+PRICED = "priced"
+"""Flag: the adjustment gives a call its first price, which had none until then."""
 LATE = "late_result"
 """Flag: the difference between what a call cost and the estimate that was made when its process was gone."""
 
@@ -52,4 +54,5 @@ def adjustment(result: dict[str, Any], cost: int | None, usage: dict[str, int]) 
         "cost": None if result["cost"] is None else result["cost"] - (cost or 0),
         "lines": [],
         "provider_cost": None,
+        "basis": {"of": result["id"]},
     }

@@ -12,11 +12,12 @@ COLUMNS = (
     "id, admitted_at, workspace_id, day, client, key_id, key_name, credential_id, provider, model, requested_model, "
     "endpoint, stream, test, source, status, http_status, estimated, flags, input_tokens, cache_read_tokens, "
     "cache_write_tokens, output_tokens, reasoning_tokens, usage, cost, cost_source, price_version, lines, "
-    "provider_cost, latency_ms, first_byte_ms, tags"
+    "provider_cost, latency_ms, first_byte_ms, tags, basis"
 )
 """The order of a row's columns; `price` is left to its default, which is null."""
 
 NULL = "\\N"
+NOTHING: dict[str, Any] = {}
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -38,7 +39,7 @@ def row(result: dict[str, Any]) -> str:
         f"{usage.get('reasoning_tokens', 0):d}\t{_json(usage)}\t{_number(result['cost'])}\t"
         f"{text(result['cost_source'])}\t{text(result['price_version'])}\t{_json(result['lines'])}\t"
         f"{_number(result['provider_cost'])}\t{result['latency_ms']:d}\t{_number(result['first_byte_ms'])}\t"
-        f"{_json(result['tags'])}\n"
+        f"{_json(result['tags'])}\t{_json(result.get('basis', NOTHING))}\n"
     )
 
 

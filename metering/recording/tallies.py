@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metering.recording.late import ADJUSTMENT
+from metering.recording.late import ADJUSTMENT, PRICED
 from metering.recording.rows import moment, text
 
 SUMS = (
@@ -57,14 +57,17 @@ class Tallies:
 
 
 def _parts(result: dict[str, Any]) -> Parts:
-    """The SUMS of one result, then its instant. An adjustment is no call: it only moves tokens and cost."""
+    """The SUMS of one result, then its instant. An adjustment is no call: it only moves tokens and cost.
+
+    One that prices a call which had no price takes it out of the unpriced ones.
+    """
     count = result["usage"].get
     cost = result["cost"]
     call = result["source"] != ADJUSTMENT
     return (
         call,
         call and result["status"] == "provider_error",
-        call and cost is None,
+        cost is None if call else -(PRICED in result["flags"]),
         call and result["estimated"],
         count("input_tokens", 0),
         count("cache_read_tokens", 0),

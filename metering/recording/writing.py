@@ -29,10 +29,13 @@ BEGIN = """
 SET lock_timeout = '10s';
 SET idle_in_transaction_session_timeout = '60s';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-CREATE TEMP TABLE arrived (LIKE usage_event) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE more_daily_usage (LIKE daily_usage) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE more_daily_tag_usage (LIKE daily_tag_usage) ON COMMIT DELETE ROWS;
 """
+TABLES = """
+CREATE TEMP TABLE IF NOT EXISTS arrived (LIKE usage_event) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS more_daily_usage (LIKE daily_usage) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS more_daily_tag_usage (LIKE daily_tag_usage) ON COMMIT DELETE ROWS;
+"""
+"""Where rows wait within a transaction; `add_new` and `add_up` need them."""
 REGISTER = """
 INSERT INTO spool_file (name, "offset", updated_at) SELECT name, 0, now() FROM unnest(%s::text[]) name
 ON CONFLICT DO NOTHING
@@ -82,7 +85,7 @@ class Ledger:
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         self.connection = psycopg.connect(**{**parameters, "application_name": "tokonomics recorder"}, autocommit=True)
-        self.connection.execute(BEGIN)
+        self.connection.execute(BEGIN + TABLES)
         self.names = Names()
         self.days: set[int] = set()
         """Days since 1970, in UTC, that have a partition."""
@@ -124,7 +127,7 @@ class Ledger:
             if batch.results:
                 self._insert(cursor, batch)
                 batch.tallies.fold(beyond)
-                self._add_up(cursor, batch)
+                add_up(cursor, batch)
             if batch.refusals:
                 keys = sorted(batch.refusals)
                 cursor.execute(REFUSALS, [*map(list, zip(*keys, strict=True)), [batch.refusals[key] for key in keys]])
@@ -149,32 +152,33 @@ class Ledger:
 
     def _insert(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
         """Add the events; a batch in which all are new, which is nearly every one, needs no second look at them."""
-        rows = "".join(batch.rows)
         try:
             with self.connection.transaction():
-                _copy(cursor, "usage_event", COLUMNS, rows)
+                _copy(cursor, "usage_event", COLUMNS, "".join(batch.rows))
         except psycopg.errors.UniqueViolation:
-            self._insert_new(cursor, batch, rows)
+            add_new(cursor, batch)
 
-    def _insert_new(self, cursor: psycopg.Cursor[Any], batch: Batch, rows: str) -> None:
-        """Insert what is not there yet, and correct the estimates that stand in the place of an exact result."""
-        results = batch.results
-        _copy(cursor, "arrived", COLUMNS, rows)
-        inserted = {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
-        late = adjustments(cursor, [result for result in results if result["id"] not in inserted])
-        if late:
-            cursor.execute("TRUNCATE arrived")
-            _copy(cursor, "arrived", COLUMNS, "".join(map(row, late)))
-            inserted |= {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
-            batch.results = [*results, *late]
-        batch.keep(inserted)
 
-    def _add_up(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
-        """Add to the rollups what the batch holds now."""
-        for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
-            columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
-            _copy(cursor, f"more_{table}", columns, lines(tally))
-            cursor.execute(UPSERTS[table])
+def add_new(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Insert what is not there yet, and correct the estimates that stand in the place of an exact result."""
+    results = batch.results
+    _copy(cursor, "arrived", COLUMNS, "".join(batch.rows))
+    inserted = {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
+    late = adjustments(cursor, [result for result in results if result["id"] not in inserted])
+    if late:
+        cursor.execute("TRUNCATE arrived")
+        _copy(cursor, "arrived", COLUMNS, "".join(map(row, late)))
+        inserted |= {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
+        batch.results = [*results, *late]
+    batch.keep(inserted)
+
+
+def add_up(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Add to the rollups what the batch holds now."""
+    for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
+        columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
+        _copy(cursor, f"more_{table}", columns, lines(tally))
+        cursor.execute(UPSERTS[table])
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, columns: str, rows: str) -> None:

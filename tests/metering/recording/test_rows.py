@@ -57,6 +57,7 @@ def test_every_column_has_its_value() -> None:
         "latency_ms": "690",
         "first_byte_ms": "240",
         "tags": '{"client":"acme","project":"chatbot"}',
+        "basis": "{}",
     }
 
 
