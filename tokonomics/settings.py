@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import csp.constants
 
+from tokonomics.embedded.serving import served_port
 from tokonomics.environment import (
     database_settings,
     email_settings,
@@ -30,7 +31,7 @@ DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "var").expanduser().res
 SOCKET_DIR = socket_directory(DATA_DIR)
 SITE_SOCKET = Path(os.environ.get("SITE_SOCKET") or SOCKET_DIR / "site.sock")
 HOST = os.environ.get("LISTEN_ADDRESS") or "127.0.0.1"
-PORT = envint("PORT", 8000, 1, 65535)
+PORT = envint("PORT", served_port(DATA_DIR) or 8000, 1, 65535)
 PUBLIC_URL = (os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
 SECURE = PUBLIC_URL.startswith("https://")
 DEBUG = envbool("TOKONOMICS_DEBUG", False)

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 
 from tokonomics import embedded, parts
-from tokonomics.embedded import Engine, EngineFailed, locks
+from tokonomics.embedded import Engine, EngineFailed, locks, serving
 from tokonomics.embedded.folders import make_folders
 from tokonomics.processes import Keeper, standard_output
 
@@ -39,10 +39,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             make_folders(settings.DATA_DIR)
-            with locks.sole(settings.DATA_DIR / "log" / "serve.lock") as ours:
+            with locks.sole(serving.lock(settings.DATA_DIR)) as ours:
                 if not ours:
                     raise CommandError(f"Tokonomics already runs with DATA_DIR {settings.DATA_DIR}: stop it first.")
                 check_port(settings.HOST, settings.PORT)
+                serving.tell(settings.DATA_DIR, settings.PORT)
                 serve(options["workers"])
         except EngineFailed as error:
             raise CommandError(str(error)) from error
