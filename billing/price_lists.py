@@ -46,6 +46,18 @@ def current_lists() -> Lists:
     return Lists([Dated(BEGINNING, built_in()), *first], second)
 
 
+def list_named(name: str, moment: datetime) -> PriceSource | None:
+    """A version as events name it (`litellm 2026-11-25 ab12cd34`); by its source alone, or empty for the first, the one
+    that is in force at a moment. None: there is none.
+    """
+    source, _, version = (name or PriceList.Source.FIRST.value).partition(" ")
+    rows = PriceList.objects.filter(source=source).order_by("-starts_at", "-created_at")
+    row = (rows.filter(version=version) if version else rows.filter(starts_at__lte=moment)).first()
+    if row is not None:
+        return source_of(row.pk)
+    return built_in() if source == PriceList.Source.FIRST and not version else None
+
+
 @lru_cache(maxsize=KEPT)
 def source_of(price_list: UUID) -> PriceSource:
     """The prices of a version: it never changes, so it is read once."""
