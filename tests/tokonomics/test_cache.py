@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
@@ -8,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.factories import PASSWORD, UserFactory
+from tests.upstreams.redis import RedisServer
 
 AWAY = {
     "default": {
@@ -40,3 +42,22 @@ def test_one_can_log_in_while_redis_is_away(client: Client) -> None:
     UserFactory.create(email="ada@example.com", password=PASSWORD)
     response = client.post("/accounts/login/", {"login": "ada@example.com", "password": PASSWORD})
     assert response.status_code == 302
+
+
+@pytest.mark.django_db
+def test_guesses_from_one_address_are_counted_in_redis(client: Client, settings: Settings, tmp_path: Path) -> None:
+    UserFactory.create(email="ada@example.com", password=PASSWORD)
+    server = RedisServer(tmp_path)
+    settings.CACHES = {"default": {"BACKEND": "tokonomics.cache.ForgivingRedisCache", "LOCATION": server.url}}
+    try:
+        for number in range(10):
+            client.post("/accounts/login/", {"login": f"user{number}@example.com", "password": "wrong"})
+        refused = Client().post("/accounts/login/", {"login": "ada@example.com", "password": PASSWORD})
+        with server.client() as redis:
+            redis.flushall()
+        allowed = Client().post("/accounts/login/", {"login": "ada@example.com", "password": PASSWORD})
+    finally:
+        caches["default"].close()
+        server.kill()
+    assert b"Too many wrong passwords" in refused.content
+    assert allowed.status_code == 302
