@@ -55,7 +55,7 @@ class _CloudForm(forms.Form):
     def check_kept(self, told: dict[str, Any]) -> None:
         """Without a key there must be a stored one, and it must be used where it was."""
         if self.kept is None:
-            self.add_error(None, self.missing())
+            self.add_error(None, PARTS)
             return
         for place in self.places:
             if told[place].strip() not in ("", self.fields[place].initial):
@@ -63,10 +63,6 @@ class _CloudForm(forms.Form):
 
     def secret(self, told: dict[str, Any]) -> str:
         """The key, or '' where none was typed."""
-        raise NotImplementedError
-
-    def missing(self) -> str:
-        """What to do when there is none."""
         raise NotImplementedError
 
 
@@ -112,9 +108,6 @@ class BedrockForm(_CloudForm):
             self.add_error("access_key_id" if "aws_access_key_id" not in given else "secret_access_key", HALF)
         return json.dumps({"region": told["region"].strip().lower(), **given}) if given else ""
 
-    def missing(self) -> str:
-        return PARTS
-
 
 class VertexForm(_CloudForm):
     """A service account's key file with its project and location, or an API key."""
@@ -141,6 +134,10 @@ class VertexForm(_CloudForm):
 
     field_order = ("key_file", "project", "location", "name", "base_url")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["key_file"].required = self.kept is None
+
     def secret(self, told: dict[str, Any]) -> str:
         text = str(told["key_file"]).strip()
         if not text.startswith("{"):
@@ -152,9 +149,6 @@ class VertexForm(_CloudForm):
             return text
         changes = {"project_id": told["project"].strip(), "location": told["location"].strip().lower()}
         return json.dumps(document | {name: value for name, value in changes.items() if value})
-
-    def missing(self) -> str:
-        return "Paste the key file of a service account, or an API key."
 
 
 CLOUD_FORMS: dict[str, type[_CloudForm]] = {"bedrock": BedrockForm, "vertex": VertexForm}

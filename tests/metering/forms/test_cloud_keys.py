@@ -97,7 +97,7 @@ def test_an_api_key_of_vertex_is_taken_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "field", "error"),
-    [("", "__all__", "Paste the key file"), ("{CANARY", "key_file", "cannot be read"), ("{" * 99, "key_file", "read")],
+    [("", "key_file", "required"), ("{CANARY", "key_file", "cannot be read"), ("{" * 99, "key_file", "read")],
 )
 def test_a_key_file_that_is_none(typed: str, field: str, error: str) -> None:
     form = vertex(key_file=typed)
