@@ -11,17 +11,20 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from metering.verify import BY_TAG, BY_USAGE, COLUMNS, TAG_KEY, USAGE_KEY, Scope
-from metering.verify_budgets import PERIODS
+from metering.verify_budgets import HELD, PERIODS
 
 ROLLUPS = (("daily_usage", USAGE_KEY, BY_USAGE), ("daily_tag_usage", TAG_KEY, BY_TAG))
-BUDGETS = f"""
-UPDATE budget_period SET settled = found.spent, reserved = found.held
-FROM ({PERIODS}) found
-WHERE budget_period.budget_id = found.budget_id AND budget_period.starts_at = found.starts_at
-"""  # noqa: S608
+SPENT = f"CREATE TEMP TABLE sums ON COMMIT DROP AS SELECT budget_id, starts_at, spent FROM ({PERIODS}) found"  # noqa: S608
 LOCK_PERIODS = """
 SELECT FROM budget_period WHERE workspace_id = %s ORDER BY budget_id, starts_at FOR UPDATE
 """
+BUDGETS = f"""
+UPDATE budget_period period
+SET settled = sums.spent, reserved = coalesce(
+    (SELECT amount FROM ({HELD}) held WHERE held.budget = period.budget_id AND held.starts = period.starts_at), 0
+)
+FROM sums WHERE period.budget_id = sums.budget_id AND period.starts_at = sums.starts_at
+"""  # noqa: S608
 
 
 def repair(workspace_id: UUID, scope: Scope) -> None:
@@ -36,5 +39,7 @@ def repair(workspace_id: UUID, scope: Scope) -> None:
             cursor.execute(f"DELETE FROM {table} WHERE {scope.rollup()}", scope.values())  # noqa: S608
             cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM anew")  # noqa: S608
             cursor.execute("DROP TABLE anew")
+        # Capped calls wait for locked periods: events, of which none can come now, are summed before.
+        cursor.execute(SPENT, {"workspace": workspace_id, "instant": None})
         cursor.execute(LOCK_PERIODS, [workspace_id])
-        cursor.execute(BUDGETS, {"workspace": workspace_id, "instant": None})
+        cursor.execute(BUDGETS)

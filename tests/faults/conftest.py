@@ -16,12 +16,16 @@ from typing import Any
 
 import pytest
 
+from tests.faults.caps import CAP_HEADS, CapRow
 from tests.faults.load import Orders
 from tests.faults.product import ROOT, Product
 from tests.faults.run import HEADS, Row, Run
 
 FULL = os.environ.get("FAULTS") == "full"
 rows: list[Row] = []
+cap_rows: list[CapRow] = []
+findings: list[str] = []
+"""What else was found, a sentence each."""
 StartRun = Callable[..., Run]
 
 
@@ -88,9 +92,14 @@ def start_run(product: Product, key: str, folder: Path, request: pytest.FixtureR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table."""
-    if not rows:
-        return
-    terminalreporter.section("faults")
-    for cells in (HEADS, ["---"] * len(HEADS), *(row.cells() for row in rows)):
-        terminalreporter.line(f"| {' | '.join(cells)} |")
+    """Print the tables."""
+    for title, heads, lines in (
+        ("faults", HEADS, [row.cells() for row in rows]),
+        ("caps", CAP_HEADS, [row.cells() for row in cap_rows]),
+    ):
+        if lines:
+            terminalreporter.section(title)
+            for cells in (heads, ["---"] * len(heads), *lines):
+                terminalreporter.line(f"| {' | '.join(cells)} |")
+    for sentence in findings:
+        terminalreporter.line(f"- {sentence}")

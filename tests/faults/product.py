@@ -113,9 +113,10 @@ class Product:
         """What `manage.py verify` finds; fails the test, with the differences, when there are any."""
         return self.manage("verify").startswith("Events and rollups agree")
 
-    def nothing_is_reserved(self) -> bool:
-        """Whether no budget holds anything for a call; for when all is quiet."""
-        return self.ledger.reserved() == (0, 0)
+    def let_go_of_all(self) -> bool:
+        """Whether budgets come to hold nothing for a call any more; for when all is quiet. Fails the test if not."""
+        self.until(lambda: self.ledger.reserved() == (0, 0))
+        return True
 
     # what is seen
 

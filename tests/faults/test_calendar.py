@@ -122,7 +122,7 @@ def test_calls_across_the_end_of_a_month(
     run.assert_unnoticed()
     assert not verdict.estimated
     assert_months(rigged, made["workspace"], run.orders.run, boundary)
-    assert rigged.nothing_is_reserved()
+    assert rigged.let_go_of_all()
     assert rigged.agrees()
     clock.move(rigged.rigging, 0)
 

@@ -34,14 +34,14 @@ def test_death_at_a_place_changes_no_account(rigged: Product, capped_key: str, s
     struck(run, strikes.at(place), TIMES)
     if place not in failpoints.CALL:
         run.assert_unnoticed()
-    assert rigged.nothing_is_reserved()
+    assert rigged.let_go_of_all()
     assert rigged.agrees()
 
 
 def test_death_of_the_recorder_while_it_adopts(rigged: Product, capped_key: str, start_run: StartRun) -> None:
     run = start_run(f"kill -9 when {failpoints.ADOPTING}", key=capped_key, seconds=(0.3, 1.5))
     struck(run, strikes.while_adopting, TIMES)
-    assert rigged.nothing_is_reserved()
+    assert rigged.let_go_of_all()
     assert rigged.agrees()
 
 
