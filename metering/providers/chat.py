@@ -24,11 +24,12 @@ class ChatReader(AnswerReader):
     total tells (Google's endpoint for OpenAI clients).
     """
 
-    __slots__ = ("_cost", "_hidden_output")
+    __slots__ = ("_cost", "_finished", "_hidden_output")
 
     def __init__(self, cost: Cost | None = None, *, hidden_output: bool = False) -> None:
         super().__init__()
         self._cost = cost
+        self._finished = False
         self._hidden_output = hidden_output
 
     def skim(self, event: bytes) -> bool:
@@ -45,12 +46,12 @@ class ChatReader(AnswerReader):
         if usage and type(usage) is dict:
             self.raw = usage
         choices = document.get("choices")
-        if usage and self.raw is usage:
-            self.partial = _goes_on(choices)
         if type(choices) is list:
             for choice in choices:
                 if type(choice) is dict:
                     self._choice(choice)
+        if usage and self.raw is usage:
+            self.partial = not self._finished and _goes_on(choices)
         model = document.get("model")
         if model and type(model) is str:
             self.model = model
@@ -61,6 +62,8 @@ class ChatReader(AnswerReader):
             self.error = error_code(document["error"])
 
     def _choice(self, choice: Object) -> None:
+        if choice.get("finish_reason"):
+            self._finished = True
         delta = choice.get("delta")
         if type(delta) is dict and len(delta) == 1:
             text = delta.get("content")
@@ -84,9 +87,9 @@ class ChatReader(AnswerReader):
 
 
 def _goes_on(choices: Any) -> bool:
-    """Whether a chunk with a usage is not the last: it has a piece of an answer that has not finished."""
+    """Whether a chunk has a piece of an answer, and not only a usage."""
     told = choices if type(choices) is list else []
-    return any(type(choice) is dict and "delta" in choice and not choice.get("finish_reason") for choice in told)
+    return any(type(choice) is dict and "delta" in choice for choice in told)
 
 
 def _groq_usage(document: Object) -> Any:
