@@ -34,9 +34,9 @@ def read_form(body: bytes | bytearray) -> dict[str, Any]:
         raise Refusal("invalid_request", str(error)) from error
 
 
-def model_of(document: dict[str, Any]) -> str:
-    """The model that a body names; raises Refusal `invalid_request`."""
-    model = document.get("model")
+def model_of(document: dict[str, Any], usual: str = "") -> str:
+    """The model that a body names, or the usual one of the endpoint, if any; raises Refusal `invalid_request`."""
+    model = document.get("model") or usual
     if not isinstance(model, str) or not model or len(model) > 256:
         raise Refusal("invalid_request", 'The body must name the model as a text, such as "model": "gpt-4.1-mini".')
     return model

@@ -90,7 +90,7 @@ class Call:
         endpoint = route.endpoint
         self.document = document = read_form(body) if endpoint.form else read_json(body)
         if not self.model:
-            self.model = model_of(document)
+            self.model = model_of(document, endpoint.usual_model)
         if route.stream is None:
             self.stream = document.get("stream") in (True, "true")
         self.asks_usage = endpoint.asks_usage and self.stream

@@ -52,7 +52,8 @@ class Endpoint:
     one request (the parsed body) that its answer holds no usage yet, so that nothing can be estimated from it. `form`:
     the body is multipart/form-data. `dialect` and `bearer` are set where a provider speaks a second dialect. `limits`
     are the places in the body of a limit of the output that the provider honours, the one to use first; `usual_output`
-    is the provider's own limit where a request has none, 0 where it has none either.
+    is the provider's own limit where a request has none, 0 where it has none either; `usual_model` is the model that
+    answers where a request names none, empty where it must.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Endpoint:
     form: bool = False
     limits: tuple[tuple[str, ...], ...] = ()
     usual_output: int = 0
+    usual_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ MAX_OUTPUT_TOKENS = (("max_output_tokens",),)
 OPENAI_COMPLETION = 16
 """Tokens that OpenAI writes in its older completions unless told otherwise."""
 
+PAINTER, MODERATOR = "dall-e-2", "omni-moderation-latest"
+"""The models of calls that name none."""
+
 
 def at(path: str) -> re.Pattern[str]:
     """A pattern for a whole path."""
@@ -99,11 +102,15 @@ def speech(prefix: str) -> Endpoints:
 def media(prefix: str) -> Endpoints:
     """Pictures and sound below a version."""
     return (
-        Endpoint("images.generations", "POST", at(f"{prefix}/images/generations"), MediaReader, estimable=False),
-        Endpoint("images.edits", "POST", at(f"{prefix}/images/edits"), MediaReader, estimable=False, form=True),
+        _pictures("images.generations", at(f"{prefix}/images/generations")),
+        _pictures("images.edits", at(f"{prefix}/images/edits"), form=True),
         *recordings(prefix),
         *speech(prefix),
     )
+
+
+def _pictures(kind: str, path: re.Pattern[str], *, form: bool = False) -> Endpoint:
+    return Endpoint(kind, "POST", path, MediaReader, estimable=False, form=form, usual_model=PAINTER)
 
 
 def in_background(document: Mapping[str, Any]) -> bool:
@@ -125,6 +132,9 @@ LATER = "Its usage is reported later and elsewhere, so it cannot be metered: mak
 UNKNOWN = "Its answers do not report what they used, so it cannot be metered."
 STORE = "It stores data or runs jobs at the provider, which is not metered here: call the provider directly."
 
+MODERATIONS = Endpoint(
+    "moderations", "POST", at("/v1/moderations"), ChatReader, free=True, stream=False, usual_model=MODERATOR
+)
 REFUSED: Endpoints = (
     refused("images.variations", "/v1/images/variations", UNKNOWN),
     refused("batches", "/v1/batches(?:/.*)?", LATER),
@@ -151,7 +161,7 @@ OPENAI = Provider(
         *embeddings("/v1"),
         *models("/v1"),
         *media("/v1"),
-        Endpoint("moderations", "POST", at("/v1/moderations"), ChatReader, free=True, stream=False),
+        MODERATIONS,
         *REFUSED,
     ),
     catalogue="openai",

@@ -285,3 +285,23 @@ def test_speech_tells_its_tokens_at_the_end_of_a_stream_of_events() -> None:
     reader.read({"type": "speech.audio.done", "usage": usage})
     assert reader.terminal
     assert counts(reader.reading()) == {"input_tokens": 14, "output_tokens": 101}
+
+
+USAGE = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("before", "partial"),
+    [
+        ({"choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": "stop"}]}, False),
+        ({"choices": [{"delta": {"role": "assistant", "content": "Hi"}, "finish_reason": None}]}, True),
+    ],
+)
+def test_a_usage_beside_an_empty_piece_is_the_last_when_the_answer_has_finished(before: Any, partial: bool) -> None:
+    last = {"choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": None}], "usage": USAGE}
+    assert read("openrouter", "/chat/completions", before, last).partial is partial
+
+
+def test_a_model_need_not_be_named_where_the_provider_has_a_usual_one() -> None:
+    assert route("openai", "/moderations").endpoint.usual_model == "omni-moderation-latest"
+    assert route("openai", "/chat/completions").endpoint.usual_model == ""
