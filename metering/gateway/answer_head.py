@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from metering.gateway.call import Call
     from metering.gateway.origin import Headers
 
-STREAM_TYPES = (b"text/event-stream", b"application/x-ndjson", b"application/vnd.amazon.eventstream")
+STREAM_TYPES = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/stream+json",
+    b"application/vnd.amazon.eventstream",
+)
 UNATTRIBUTED = b"Unattributed"
 
 

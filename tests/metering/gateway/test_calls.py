@@ -136,6 +136,31 @@ def test_unknown_model_is_unpriced_and_passes(gateway: Running, provider: Provid
     assert result["usage"] == {"input_tokens": 12, "output_tokens": 3}
 
 
+def test_moderation_needs_no_model_and_is_free(gateway: Running, provider: Provider) -> None:
+    provider.answer = lambda received: Answer(body=b'{"id":"m","model":"omni-moderation-latest","results":[]}')
+    answer = gateway.call("/proxy/openai/v1/moderations", '{"input":"Hello"}')
+    assert (answer.status, answer.headers["x-metering-cost-usd"]) == (200, "0")
+    [event] = gateway.records("result")
+    assert (event["model"], event["cost"], event["cost_source"]) == ("omni-moderation-latest", 0, "free")
+
+
+def test_speech_passes_without_a_price(gateway: Running, provider: Provider) -> None:
+    sound = b"ID3\x04\x00\xff\xfb" * 1000
+    provider.answer = lambda received: Answer(headers={"content-type": "audio/mpeg"}, body=sound)
+    answer = gateway.call("/proxy/openai/v1/audio/speech", '{"model":"tts-1","input":"Hello","voice":"alloy"}')
+    assert (answer.read(), answer.headers["x-metering-cost-usd"]) == (sound, None)
+    [event] = gateway.records("result")
+    assert (event["endpoint"], event["cost"], event["cost_source"]) == ("audio.speech", None, "")
+    assert (event["status"], event["estimated"], event["usage"]) == ("ok", False, {})
+
+
+def test_lines_of_json_are_streamed(gateway: Running, provider: Provider) -> None:
+    lines = [b'{"is_finished":false,"event_type":"text-generation","text":"Hi"}\n', b'{"is_finished":true}\n']
+    provider.answer = lambda received: Answer(headers={"content-type": "application/stream+json"}, chunks=lines)
+    answer = gateway.call(CHAT, ASK_STREAM)
+    assert (answer.headers["x-accel-buffering"], answer.read()) == ("no", b"".join(lines))
+
+
 def test_bound_key_beats_the_client_tag(start: Callable[..., Running], provider: Provider) -> None:
     gateway = start({"openai": provider.url}, client="globex")
     answer = gateway.call(CHAT, ASK, x_metering_tags=TAGS)
