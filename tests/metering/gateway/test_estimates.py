@@ -18,8 +18,8 @@ from metering.encodings import count
 from metering.estimates import CLAUDE, GEMINI, MESSAGE_TOKENS, tokens_of
 from metering.records import decode
 from tests.metering.gateway.conftest import Running, Start
-from tests.metering.gateway.test_recordings import MINE, answer_of, ask
-from tests.metering.test_recordings import USAGE_KNOWN, counts
+from tests.metering.gateway.test_recordings import answer_of, ask
+from tests.metering.test_recordings import CASES, USAGE_KNOWN, counts
 from tests.upstreams.provider import Answer, Provider
 
 SLUGS = ("openai", "anthropic", "google")
@@ -30,6 +30,7 @@ PROMPT = "Begin a novel, and do not be shy about the weather."
 CUTS = 10
 TAIL = 65536
 
+MINE = [case for case in CASES if case.values[0]["provider"] in SLUGS]
 STREAMED = [case for case in MINE if case.values[0]["stream"] and case.values[0]["response"]["status"] == 200]
 recorded = pytest.mark.skipif(not STREAMED, reason="no recordings: set TOKONOMICS_RECORDINGS")
 
