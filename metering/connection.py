@@ -10,9 +10,12 @@ from django.utils import timezone
 from metering.access_tokens import TokenError, fetch_token
 from metering.credentials import account_of, provider_of, secret_of
 from metering.models import ProviderCredential
-from metering.providers.account import Account, Outgoing
+from metering.providers.account import Account, Outgoing, Probe
+from metering.providers.base import Route
 from tokonomics import outbound
 from tokonomics.crypto import Undecryptable
+
+MODELS = Probe("GET", "/models", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,19 @@ def _request(credential: ProviderCredential, network: outbound.Network) -> _Requ
     if account is not None:
         return _probe(credential, account, network)
     provider = provider_of(credential)
-    route = provider.route("GET", "/models")
+    probe = provider.probe or MODELS
+    route = provider.route("GET", probe.path) if probe is MODELS else Route(provider.endpoints[0], probe.path)
     if route is None:
         return None
     base = urlsplit(credential.base_url or provider.base_url)
     headers = dict(provider.extra_headers)
+    if probe.body:
+        headers[b"content-type"] = b"application/json"
     if secret := secret_of(credential):
         headers.update([provider.key(route.endpoint, secret.encode())])
     url = f"{base.scheme}://{base.netloc}{provider.target(base.path, route)}"
-    return _Request("GET", url, {name.decode(): value.decode() for name, value in headers.items()})
+    told = {name.decode(): value.decode() for name, value in headers.items()}
+    return _Request(probe.method, url, told, probe.body, probe.works)
 
 
 def _probe(credential: ProviderCredential, account: Account, network: outbound.Network) -> _Request:

@@ -47,12 +47,13 @@ def connect_provider(
 ) -> ProviderCredential:
     """Keep an account at a provider, or at a server of one's own under a new slug; the first of a slug is its default.
 
-    A server of one's own needs a base URL, and may do without a secret. Raises ValidationError, by field.
+    A server of one's own needs a base URL, and may do without a secret. A provider whose accounts have addresses of
+    their own (`own_address`) needs one too. Raises ValidationError, by field.
     """
     _lock(workspace)
     slug = _clean_slug(slug)
     own_server = providers.find(slug) is None
-    base_url = _clean_url(base_url, required=own_server)
+    base_url = _clean_url(slug, base_url)
     secret, shown = _clean_secret(slug, secret, required=not own_server)
     identifier = new_id()
     credential = ProviderCredential.objects.create(
@@ -76,9 +77,8 @@ def change_credential(*, credential: ProviderCredential, name: str, base_url: st
     Raises ValidationError, by field.
     """
     before = {"name": credential.name, "base_url": credential.base_url}
-    own_server = providers.find(credential.slug) is None
     credential.name = _clean_name(name)
-    credential.base_url = _clean_url(base_url, required=own_server)
+    credential.base_url = _clean_url(credential.slug, base_url)
     moved = credential.base_url != before["base_url"]
     if moved and not secret and secret_of(credential):
         raise ValidationError(
@@ -193,16 +193,21 @@ def _clean_name(name: str) -> str:
     return cleaned
 
 
-def _clean_url(url: str, *, required: bool) -> str:
+def _clean_url(slug: str, url: str) -> str:
+    """The address to call, '' for the provider's own; raises ValidationError."""
     url = url.strip()
+    known = providers.find(slug)
+    own = known.own_address if known else None
     if not url:
-        if required:
+        if known is None:
             raise ValidationError(
                 {"base_url": "A server of your own needs its address, such as https://llm.example.com/v1."}
             )
+        if own is not None:
+            raise ValidationError({"base_url": f"{known.label} needs an address: {own.help}"})
         return ""
     try:
-        return check_url(url)
+        return check_url(own.read(url) if own is not None else url)
     except ValueError as error:
         raise ValidationError({"base_url": str(error)}) from error
 

@@ -8,7 +8,7 @@ from django import forms
 
 from metering.credentials import NAME_LENGTH, SECRET_LENGTH
 from metering.models import ProviderCredential
-from metering.providers.base import Provider
+from metering.providers.base import OwnAddress, Provider
 
 
 def secret_field(*, required: bool, help_text: str) -> forms.CharField:
@@ -35,6 +35,15 @@ class ConnectForm(forms.Form):
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].initial = provider.label
+        if provider.own_address is not None:
+            ask_address(self.fields["base_url"], provider.own_address)
+            self.order_fields(["base_url", "secret", "name"])
+
+
+def ask_address(field: forms.Field, own: OwnAddress) -> None:
+    """Make a field for the address that each account has for itself."""
+    field.label, field.help_text, field.required = "Resource URL", own.help, True
+    field.widget.attrs["placeholder"] = own.example
 
 
 class OwnServerForm(forms.Form):
@@ -57,11 +66,15 @@ class CredentialForm(forms.Form):
     base_url = base_url_field(required=False, help_text="")
     secret = secret_field(required=False, help_text="")
 
-    def __init__(self, *args: Any, credential: ProviderCredential, own_server: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, credential: ProviderCredential, provider: Provider, own_server: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].initial, self.fields["base_url"].initial = credential.name, credential.base_url
         ending = f", which ends in {credential.last_four}" if credential.last_four else ""
         self.fields["secret"].help_text = f"Leave empty to keep the key{ending}. Another base URL needs the key again."
         self.fields["base_url"].required = own_server
-        if not own_server:
+        if provider.own_address is not None:
+            ask_address(self.fields["base_url"], provider.own_address)
+        elif not own_server:
             self.fields["base_url"].help_text = "Only for a gateway of your own in front of the provider."

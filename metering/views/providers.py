@@ -147,7 +147,8 @@ def provider_restore(request: WorkspaceRequest, credential: UUID) -> HttpRespons
 
 def _edit_form(data: QueryDict | None, row: ProviderCredential) -> Form:
     if row.slug not in CLOUD_FORMS:
-        return CredentialForm(data, credential=row, own_server=providers.find(row.slug) is None)
+        provider = credentials.provider_of(row)
+        return CredentialForm(data, credential=row, provider=provider, own_server=providers.find(row.slug) is None)
     initial = {"name": row.name, "base_url": row.base_url}
     kept = None
     with suppress(Undecryptable, ValueError):

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from metering.connection import Verdict, try_connection
 from metering.models import ProviderCredential
+from metering.providers import PROVIDERS
 from tests.factories import ProviderCredentialFactory
 from tests.metering.service_account import key_file
 from tokonomics.models import Workspace
@@ -73,6 +74,9 @@ def credential(workspace: Workspace, base_url: str, slug: str = "openai") -> Pro
         ("anthropic", "", "/v1/models", ("x-api-key", SECRET)),
         ("google", "", "/v1beta/models", ("x-goog-api-key", SECRET)),
         ("office-gpu", "/llm/v1", "/llm/v1/models", ("authorization", f"Bearer {SECRET}")),
+        ("azure", "", "/openai/v1/models", ("api-key", SECRET)),
+        ("cohere", "", "/v1/models", ("authorization", f"Bearer {SECRET}")),
+        ("openrouter", "", "/api/v1/key", ("authorization", f"Bearer {SECRET}")),
     ],
 )
 def test_it_asks_for_the_models_with_the_stored_key(
@@ -83,6 +87,33 @@ def test_it_asks_for_the_models_with_the_stored_key(
     method, asked, headers = provider.asked[0]
     assert (method, asked) == ("GET", path)
     assert header in headers.items()
+
+
+@pytest.mark.parametrize(
+    ("slug", "path"),
+    [
+        ("perplexity", "/chat/completions"),
+        ("voyageai", "/v1/embeddings"),
+        ("huggingface", "/v1/chat/completions"),
+        ("zai", "/api/paas/v4/chat/completions"),
+    ],
+)
+@pytest.mark.parametrize(("status", "works"), [(400, True), (422, True), (401, False), (404, False)])
+def test_whose_models_show_no_key_is_asked_for_nothing_at_all(
+    workspace: Workspace, provider: Provider, slug: str, path: str, status: int, works: bool
+) -> None:
+    provider.status = status
+    verdict = try_connection(credential(workspace, provider.url, slug))
+    assert (verdict.works, verdict.status) == (works, status)
+    [(method, asked, headers)] = provider.asked
+    assert (method, asked, headers["content-length"]) == ("POST", path, "2")
+    assert (headers["authorization"], headers["content-type"]) == (f"Bearer {SECRET}", "application/json")
+
+
+@pytest.mark.parametrize("slug", sorted(PROVIDERS.keys() - {"sandbox"}))
+def test_every_provider_can_be_tested(workspace: Workspace, provider: Provider, slug: str) -> None:
+    secret = json.dumps(BEDROCK) if slug == "bedrock" else SECRET
+    assert try_connection(account(workspace, provider.url, slug, secret)).works
 
 
 @pytest.mark.parametrize(

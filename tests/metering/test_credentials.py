@@ -81,6 +81,8 @@ def test_a_server_of_one_s_own_needs_an_address_but_no_key(
         ({"slug": "a/../b"}, "slug", "small letters"),
         ({"slug": "x" * 41}, "slug", "small letters"),
         ({"slug": "office-gpu"}, "base_url", "needs its address"),
+        ({"slug": "azure"}, "base_url", "Azure OpenAI needs an address"),
+        ({"slug": "azure", "base_url": "res.openai.azure.com"}, "base_url", "https"),
         ({"base_url": "http://llm.example.com"}, "base_url", "https"),
         ({"base_url": "https://169.254.169.254/"}, "base_url", "not an address on the internet"),
         ({"base_url": "https://user:pw@llm.example.com"}, "base_url", "user name"),
@@ -95,6 +97,15 @@ def test_a_wrong_answer_is_refused_by_its_field(
     assert list(refused(error)) == [field]
     assert reason in refused(error)[field][0]
     assert not ProviderCredential.objects.exists()
+
+
+def test_a_resource_at_azure_is_kept_without_what_calls_bring(workspace: Workspace, alice: User) -> None:
+    pasted = "https://res.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2025-01-01-preview"
+    row = connect(workspace, alice, slug="azure", base_url=pasted)
+    assert row.base_url == "https://res.openai.azure.com"
+    change_credential(credential=row, name="Azure", base_url=pasted, secret="", actor=alice)
+    row.refresh_from_db()
+    assert (row.name, row.base_url) == ("Azure", "https://res.openai.azure.com")
 
 
 def test_the_first_account_of_a_provider_is_its_default(workspace: Workspace, alice: User) -> None:

@@ -35,7 +35,7 @@ PATHS = {
 }
 RENAMED = {"cache_write_5m_tokens": "cache_write_5m", "cache_write_1h_tokens": "cache_write_1h"}
 
-# What we know better than the recordings: a zero that was said stays zero, of a count as of a cost, Voyage's rerank says
+# What we know better than the recordings: a zero that was said stays zero, of counts and of costs, Voyage's rerank says
 # its tokens, and with a key of the caller's own OpenRouter says what the maker charged.
 USAGE_KNOWN = {"voyageai-embeddings-plain-c98b247c", "voyageai-rerank-plain-5ec6622a", "voyageai-rerank-plain-b0762c9b"}
 COST_KNOWN = {"openrouter-chat-plain-bc9f1e40", "openrouter-chat-stream-35670edf"}

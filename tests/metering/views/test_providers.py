@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from metering.credentials import secret_of
+from metering.credentials import connectable, secret_of
 from metering.models import ProviderCredential
 from tests.factories import ApiKeyFactory, ProviderCredentialFactory
 from tests.metering.service_account import key_file
@@ -173,6 +173,28 @@ def test_bedrock_is_connected_with_an_access_key(admin: Browser, workspace: Work
     made.refresh_from_db()
     assert (made.name, json.loads(secret_of(made))["region"]) == ("Frankfurt", "eu-central-1")
     assert "…MPLE" in admin.get(at("providers", workspace)).content.decode()
+
+
+def test_azure_is_connected_with_its_resource(admin: Browser, workspace: Workspace) -> None:
+    url = at("provider_connect", workspace, "azure")
+    page = admin.get(url).content.decode()
+    assert page.index("Resource URL") < page.index('name="secret"') < page.index('name="name"')
+    assert "https://my-resource.openai.azure.com" in page
+    assert "This field is required." in admin.post(url, {"name": "Azure", "secret": SECRET}).content.decode()
+    admin.post(url, {"name": "Azure", "secret": SECRET, "base_url": "https://res.openai.azure.com/openai/v1/"})
+    made = ProviderCredential.objects.get()
+    assert (made.slug, made.base_url) == ("azure", "https://res.openai.azure.com")
+    edit = at("provider_edit", workspace, made.pk)
+    assert "Resource URL" in admin.get(edit).content.decode()
+    assert "This field is required." in admin.post(edit, {"name": "Azure", "base_url": ""}).content.decode()
+
+
+def test_every_provider_has_a_form(admin: Browser, workspace: Workspace) -> None:
+    page = admin.get(at("provider_choose", workspace)).content.decode()
+    for provider in connectable():
+        url = at("provider_connect", workspace, provider.slug)
+        assert url in page
+        assert f"Connect {provider.label}" in admin.get(url).content.decode()
 
 
 def test_vertex_is_connected_with_a_key_file(admin: Browser, workspace: Workspace) -> None:
