@@ -60,10 +60,10 @@ def test_no_cap_is_passed_and_nearly_all_of_it_is_used(
     capped = capped_key(product, upstream, outcome, workspace_cap=10 * CAP)
     with capped.clients(clients):
         pass
+    assert outcome.whole == len(outcome.charged)
     assert 50 * outcome.amount <= CAP
     assert outcome.overshoot == 0
     assert USABLE * CAP <= outcome.spent <= CAP
-    assert outcome.whole == len(outcome.charged)
     assert_right(capped, clients)
     tell(str(clients), capped)
 

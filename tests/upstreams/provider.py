@@ -69,14 +69,20 @@ def paced(chunks: Iterable[bytes], pause: float) -> Iterator[bytes]:
         yield chunk
 
 
+class Server(ThreadingHTTPServer):
+    """Keeps many waiting: a connection that finds no room waits for seconds, and may be given up meanwhile."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+
 class Provider:
     """A server on a free loopback port; `answer` may be replaced between calls."""
 
     def __init__(self, answer: Callable[[Received], Answer]) -> None:
         self.answer = answer
         self.received: list[Received] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=[POLL_SECONDS], daemon=True).start()
 
