@@ -62,7 +62,7 @@ class Bench:
         after = cpu_seconds(target.process) if target.process else 0
         if seen.errors:
             raise CannotMeasure(f"{seen.errors} calls of {target.name} failed: {seen.first_error}.{self._log(target)}")
-        if target is self.product.target:
+        if target in (self.product.target, self.product.capped):
             self.calls += seen.calls
             self.product.settle(self.calls)
         return Sample(seen, after - before)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,14 +21,17 @@ from support import ROOT, CannotMeasure, await_answer, free_port, started
 sys.path.insert(0, str(ROOT))
 
 RECORD_SECONDS = 120
+NEVER_USED_UP = "1000000"
+"""USD: a cap that each call has to ask."""
 OWNER = ["--email", "owner@example.com", "--password", "a long enough password", "--workspace", "Agency"]
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A gateway to call, and the ledger that its calls must reach."""
+    """A gateway to call, with a key and with one under a cap, and the ledger that its calls must reach."""
 
     target: Target
+    capped: Target
     recorder: psutil.Process
     database: str
 
@@ -92,7 +95,7 @@ def manage(environment: Mapping[str, str], *words: str) -> str:
 
 @contextlib.contextmanager
 def gateway(folder: Path, provider: int, processor: int) -> Iterator[Product]:
-    """Everything on, no cap: migrated, with a key whose credential leads to the provider, pinned to the processor."""
+    """Everything on: migrated, with keys whose credential leads to the provider, pinned to the processor."""
     data = folder / "data"
     port = free_port()
     with database(data) as url, contextlib.ExitStack() as stack:
@@ -105,6 +108,7 @@ def gateway(folder: Path, provider: int, processor: int) -> Iterator[Product]:
         manage(environment, "migrate", "--verbosity", "0")
         upstream = ["--provider-key", "sk-benchmark", "--base-url", f"http://127.0.0.1:{provider}"]
         made = json.loads(manage(environment, "quickstart", *OWNER, "--provider", "openai", *upstream))
+        capped = json.loads(manage(environment, "quickstart", *OWNER, "--cap", NEVER_USED_UP))
         start = [sys.executable, "manage.py"]
         log = folder / "recorder.log"
         recorder = stack.enter_context(started([*start, "recorder"], log, environment=environment))
@@ -113,4 +117,4 @@ def gateway(folder: Path, provider: int, processor: int) -> Iterator[Product]:
         process = stack.enter_context(started(command, log, processor, environment))
         await_answer(port, "/healthz", process, log)
         target = Target("gateway", port, "/proxy/openai/v1/chat/completions", made["api_key"], process)
-        yield Product(target, recorder, url)
+        yield Product(target, replace(target, name="capped", key=capped["api_key"]), recorder, url)

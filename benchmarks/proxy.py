@@ -1,4 +1,4 @@
-"""What a plain call costs in the gateway with everything on, beside nginx: processor time, and time added.
+"""What a call costs in the gateway with everything on, without and with a cap, beside nginx: processor and added time.
 
 python benchmarks/proxy.py [--rounds 5] [--quick]
 """
@@ -11,26 +11,29 @@ from support import judge, median, print_table, run
 
 CONNECTIONS = 32
 RATE = 50
-CPU_GOAL = 2.5
-ADDED_GOAL = 1.0
+CPU_GOALS = {"gateway": 2.5, "capped": 5.0}
+"""Times nginx."""
+ADDED_GOALS = {"gateway": 1.0, "capped": 3.0}
+"""Milliseconds."""
 
 
 def measure(run: Bench, rounds: int, seconds: float) -> None:
     """Interleaved rounds: each target at saturation, then each at a fixed rate."""
     saturate = ["-c", str(CONNECTIONS), "-s", str(seconds)]
     paced = ["-c", str(CONNECTIONS), "-s", str(seconds), "-r", str(RATE)]
-    for target in run.targets:
+    targets = [*run.targets, run.product.capped]
+    for target in targets:
         run.load(target, chat(), ["-c", str(CONNECTIONS), "-s", "1"])
     for _ in range(rounds):
         for scenario, options in (("saturated", saturate), ("paced", paced)):
-            for target in run.targets:
+            for target in targets:
                 run.keep(scenario, target, run.load(target, chat(), options))
 
 
 def figures(run: Bench) -> dict[str, dict[str, float]]:
     """Medians a target: cpu (µs a call), busy (share), rate (calls a second), p50, p99 and added (ms)."""
     found = {}
-    for target in run.targets:
+    for target in (*run.targets, run.product.capped):
         saturated, paced = run.samples["saturated", target.name], run.samples["paced", target.name]
         found[target.name] = {
             "cpu": median(sample.cpu_a_call for sample in saturated),
@@ -65,9 +68,11 @@ def show(run: Bench) -> None:
         [[name, f"{v['p50']:.2f} ms", f"{v['p99']:.2f} ms", f"{v['added']:.2f} ms"] for name, v in found.items()],
     )
     print(f"\nEach of the gateway's {run.calls:,} calls is one event in the ledger.")
-    if "nginx" in found:
-        judge("CPU a call, times nginx:", found["gateway"]["cpu"] / nginx, CPU_GOAL)
-    judge("Added to the p50, ms:", found["gateway"]["added"], ADDED_GOAL)
+    for name, goal in CPU_GOALS.items():
+        if "nginx" in found:
+            judge(f"CPU a call, {name}, times nginx:", found[name]["cpu"] / nginx, goal)
+    for name, goal in ADDED_GOALS.items():
+        judge(f"Added to the p50, {name}, ms:", found[name]["added"], goal)
 
 
 def main() -> None:
