@@ -79,7 +79,9 @@ class Catalogue(RateCards):
     def _find(self, seller: Provider, model: str) -> ModelInfo | None:
         if not model or len(model) > LONGEST_NAME:
             return None
-        return seller.find_model(model, all_providers=self._snapshot.providers)
+        # Vertex AI's endpoint for OpenAI's clients names Gemini with its maker.
+        name = model.removeprefix("google/") if seller.id == "google" else model
+        return seller.find_model(name, all_providers=self._snapshot.providers)
 
 
 def card(provider: str, model: str, listing: Listing) -> RateCard:

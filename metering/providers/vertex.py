@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from metering.providers.anthropic import MessagesReader
@@ -16,7 +17,7 @@ from metering.providers.chat import ChatReader
 from metering.providers.google import MAX_OUTPUT_TOKENS
 from metering.providers.openai import EITHER, LATER, MAX_TOKENS, STORE, UNKNOWN, at, chat, models, refused
 from metering.providers.vertex_key import read_key
-from metering.providers.vertex_usage import OpenapiReader, PredictReader, VertexReader
+from metering.providers.vertex_usage import PredictReader, VertexReader
 
 VERSION = re.compile(r"/(v1(?:beta1)?)(?=/)")
 VERSIONS = "/v1(?:beta1)?"
@@ -77,7 +78,8 @@ def _claude() -> tuple[Endpoint, ...]:
 
 
 def _for_openai() -> tuple[Endpoint, ...]:
-    endpoints = chat(f"{VERSIONS}{SCOPE}?{OPENAPI}", OpenapiReader, limits=EITHER)
+    reader = partial(ChatReader, hidden_output=True)
+    endpoints = chat(f"{VERSIONS}{SCOPE}?{OPENAPI}", reader, limits=EITHER)
     return tuple(replace(endpoint, dialect="openai") for endpoint in endpoints)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from metering.providers.chat import ChatReader
 from metering.providers.google import GeminiReader
 from metering.providers.reader import AnswerReader, Counts, Object, inside
-from metering.usage import Reading, Usage
+from metering.usage import Usage
 
 # google.cloud.aiplatform.v1 UsageMetadata.TrafficType, which comes as a number where a client asked for that.
 TRAFFIC = {1: "ON_DEMAND", 2: "PROVISIONED_THROUGHPUT", 3: "ON_DEMAND_PRIORITY", 4: "ON_DEMAND_FLEX"}
@@ -22,19 +21,6 @@ class VertexReader(GeminiReader):
         if type(traffic) is int:
             self.tier = TRAFFIC.get(traffic, "")
         return usage
-
-
-class OpenapiReader(ChatReader):
-    """The endpoint for OpenAI's clients names Gemini with its maker: `google/gemini-2.5-flash`."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(hidden_output=True)
-
-    def reading(self) -> Reading:
-        found = super().reading()
-        return found._replace(model=found.model.removeprefix("google/"))
 
 
 class PredictReader(AnswerReader):

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from billing.catalogue import Catalogue
 from metering.providers.account import Outgoing
 from metering.providers.base import Route
 from metering.providers.vertex import VERTEX
 from metering.providers.vertex_key import VertexKey, host_of, read_key
-from metering.providers.vertex_usage import OpenapiReader, PredictReader, VertexReader
+from metering.providers.vertex_usage import PredictReader, VertexReader
 from tests.metering.service_account import key_file
 
 MOMENT = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -209,11 +210,14 @@ def test_embeddings_count_each_text() -> None:
     assert pictures.reading().usage is None
 
 
-def test_openais_endpoint_names_gemini_as_it_is_priced() -> None:
-    reader = OpenapiReader()
+def test_openais_endpoint_hides_the_thinking_and_names_the_maker() -> None:
+    reader = route("/chat/completions").endpoint.reader()
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 27}
     reader.read({"model": "google/gemini-2.5-flash", "choices": [], "usage": usage})
     found = reader.reading()
-    assert found.model == "gemini-2.5-flash"
+    assert found.model == "google/gemini-2.5-flash"
     assert found.usage is not None
     assert found.usage.counts() == {"input_tokens": 5, "output_tokens": 22}
+    card = Catalogue().rate_card(VERTEX.catalogue, found.model, MOMENT)
+    assert card is not None
+    assert card.listed_as == "gemini-2.5-flash"
