@@ -95,6 +95,7 @@ def test_a_recording_becomes_one_exact_event(shared: tuple[Running, str], record
     [event] = gateway.wait(lambda: [row for row in gateway.records("result") if row["id"] == identifier])
     if event["requested_model"] and expected["request_model"]:
         assert event["requested_model"] == expected["request_model"]
+        assert event["model"] == expected["model"]
     if status >= 400:
         assert (event["status"], event["cost"], event["usage"]) == ("provider_error", 0, {})
     elif not expected["usage_present"]:
