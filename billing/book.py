@@ -20,7 +20,7 @@ from billing.pricing import RateCard
 from billing.rules import ALIAS, DISCOUNT, PRICE, Rule, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from billing.cards import Context
@@ -50,6 +50,19 @@ class Lists:
             return first
         second = _find(self.second, provider, model, moment, context)
         return Found(max(first.since, second.since), min(first.until, second.until), second.listing)
+
+    def models(self, moment: datetime) -> Iterator[tuple[str, str]]:
+        """Provider and model of all that the lists in force have."""
+        for dated in (self.first, self.second):
+            for version in [version for version in dated if version.starts <= moment][-1:]:
+                for provider in version.source.providers():
+                    yield from ((provider, model) for model in version.source.models(provider))
+
+    def changes(self, provider: str, model: str) -> Iterator[datetime]:
+        """The moments from which on a model may have another price."""
+        for version in (*self.first, *self.second):
+            yield version.starts
+            yield from version.source.changes(provider, model)
 
 
 def _find(dated: Sequence[Dated], provider: str, model: str, moment: datetime, context: Context) -> Found:
@@ -147,6 +160,24 @@ class PriceBook(RateCards):
             units = {key: (price, None) for key, price in found.listing.prices.items()} if found.listing else {}
             return Quote(provider, model, *found, units=dict(units))
         return self._ruled(provider, model, moment, context)
+
+    def ruled_models(self, moment: datetime) -> Iterator[tuple[str, str]]:
+        """Provider and model of the rules in force that name one, and not a pattern."""
+        for layer in self.layers:
+            for rule in layer.all:
+                if rule.kind != DISCOUNT and rule.holds(moment) and "*" not in rule.model:
+                    yield rule.provider, rule.model
+
+    def changes(self, provider: str, model: str) -> set[datetime]:
+        """The moments at which a model may have changed its price, or will."""
+        places = {(provider, model)}
+        for layer in self.layers:
+            aliases = layer.of(ALIAS, provider)
+            places |= {
+                (rule.to_provider, rule.to_model) for rule in aliases if rule.closeness(provider, (model.lower(),))
+            }
+        listed = {turn for place in places for turn in self.lists.changes(*place)}
+        return listed | {turn for layer in self.layers for seller, _ in places for turn in layer.turns(seller)}
 
     def _ruled(self, provider: str, model: str, moment: datetime, context: Context) -> Quote:
         asked = model.lower()

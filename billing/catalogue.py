@@ -65,6 +65,12 @@ class Catalogue(RateCards):
         listing = Listing(info.id, prices, "catalogue", self.version, _window(info, prices), least)
         return Found(*_validity(info, moment), listing)
 
+    def changes(self, provider: str, model: str) -> list[datetime]:
+        """The midnights (UTC) from which on a model has other prices."""
+        seller = self._providers.get(provider)
+        info = self._find(seller, model) if seller else None
+        return [] if info is None else list(_starts(info))
+
     def providers(self) -> list[str]:
         """The ids of all providers."""
         return list(self._providers)
@@ -113,12 +119,22 @@ def _validity(info: ModelInfo, moment: datetime) -> tuple[datetime, datetime]:
 
 def _turns(info: ModelInfo, moment: datetime) -> Iterator[datetime]:
     """When the prices may change: all start dates, and the daily hours on the days around `moment`."""
-    conditional = [] if isinstance(info.prices, ModelPrice) else info.prices
+    yield from _starts(info)
     today = moment.astimezone(UTC).date()
-    for entry in (*conditional, *(info.price_variants or ())):
-        if isinstance(entry.constraint, StartDateConstraint):
-            yield datetime.combine(entry.constraint.start_date, time(), UTC)
-        elif isinstance(entry.constraint, TimeOfDateConstraint):
-            for hour in (entry.constraint.start_time, entry.constraint.end_time):
+    for constraint in _constraints(info):
+        if isinstance(constraint, TimeOfDateConstraint):
+            for hour in (constraint.start_time, constraint.end_time):
                 for days in (-1, 0, 1):
                     yield datetime.combine(today + timedelta(days), hour, hour.tzinfo or UTC)
+
+
+def _starts(info: ModelInfo) -> Iterator[datetime]:
+    for constraint in _constraints(info):
+        if isinstance(constraint, StartDateConstraint):
+            yield datetime.combine(constraint.start_date, time(), UTC)
+
+
+def _constraints(info: ModelInfo) -> Iterator[StartDateConstraint | TimeOfDateConstraint | None]:
+    conditional = [] if isinstance(info.prices, ModelPrice) else info.prices
+    for entry in (*conditional, *(info.price_variants or ())):
+        yield entry.constraint

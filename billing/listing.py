@@ -48,6 +48,9 @@ class PriceSource(Protocol):
     def listing(self, provider: str, model: str, moment: datetime, context: Context) -> Found:
         """The prices of a model of a provider (its catalogue id) at a moment (aware)."""
 
+    def changes(self, provider: str, model: str) -> list[datetime]:
+        """The midnights (UTC) from which on a model has other prices."""
+
     def models(self, provider: str) -> list[str]:
         """The ids of all models of a provider."""
 

@@ -117,6 +117,10 @@ class SecondSource:
         prices = entry.prices(tiers_of(context))
         return Found(BEGINNING, END, Listing(entry.model, prices, "catalogue", self.version, entry.window))
 
+    def changes(self, provider: str, model: str) -> list[datetime]:
+        """None: its prices have no dates."""
+        return []
+
     def providers(self) -> list[str]:
         """The catalogue ids of all providers; those that the catalogue lacks under LiteLLM's name."""
         return list(self._entries)

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -151,6 +151,12 @@ def rules() -> QuerySet[PriceRule, Any]:
 def rules_of(workspace: Workspace) -> QuerySet[PriceRule, Any]:
     """The rules that concern a workspace, its own and those for all, newest first."""
     return rules().filter(workspace=workspace) | rules().filter(workspace=None)
+
+
+def in_state(found: QuerySet[Any, Any], *, ended: bool) -> QuerySet[Any, Any]:
+    """Of `rules()` those that are over by now, or the others, which hold or will."""
+    now = timezone.now()
+    return found.filter(until__lte=now) if ended else found.filter(Q(until=None) | Q(until__gt=now))
 
 
 def book_of(workspace: Workspace | None) -> PriceBook:

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("", include("tokonomics.workspace_urls")),
     path("", include("metering.urls")),
+    path("", include("billing.urls")),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api_schema"),
     re_path(r"^api(?:/|$)", problems.not_found),
 ]

@@ -16,6 +16,7 @@ PLACES = (
     ("events", "Events"),
     ("keys", "Keys"),
     ("providers", "Providers"),
+    ("prices", "Prices"),
     ("settings", "Settings"),
 )
 """(name of the address and of its icon, label), in reading order."""
