@@ -22,6 +22,14 @@ MODELS = {
     "fireworks": "accounts/fireworks/models/gpt-oss-120b",
     "bedrock": "us.amazon.nova-lite-v1:0",
     "vertex": "gemini-2.5-flash",
+    "azure": "your-deployment",
+    "cohere": "command-a-03-2025",
+    "cerebras": "gpt-oss-120b",
+    "huggingface": "openai/gpt-oss-120b",
+    "moonshotai": "kimi-k2-0905-preview",
+    "novita": "deepseek/deepseek-v4-pro",
+    "voyageai": "voyage-3.5",
+    "zai": "glm-4.6",
     "sandbox": "sandbox-small",
 }
 OTHER_MODEL = "your-model"
@@ -73,6 +81,23 @@ answer = client.chat.completions.create(
     messages=[{{"role": "user", "content": "{PROMPT}"}}],
 )
 print(answer.choices[0].message.content)"""
+
+
+def _voyage_curl(base: str, key: str, tags: str, model: str) -> str:
+    return _curl(f"{base}/embeddings", f"Authorization: Bearer {key}", tags, {"model": model, "input": [PROMPT]})
+
+
+def _voyage_python(base: str, key: str, tags: str, model: str) -> str:
+    return f"""from openai import OpenAI
+
+client = OpenAI(
+    base_url="{base}",
+    api_key="{key}",
+    default_headers={{"X-Metering-Tags": {tags!r}}},
+)
+
+answer = client.embeddings.create(model="{model}", input=["{PROMPT}"])
+print(len(answer.data[0].embedding))"""
 
 
 def _anthropic_curl(base: str, key: str, tags: str, model: str) -> str:
@@ -164,4 +189,5 @@ WRITERS = {
     "google": (_google_curl, _google_python),
     "bedrock": (_bedrock_curl, _bedrock_python),
     "vertex": (_vertex_curl, _vertex_python),
+    "voyageai": (_voyage_curl, _voyage_python),
 }

@@ -192,6 +192,15 @@ COMPATIBLE: tuple[Provider, ...] = (
         catalogue="moonshotai",
     ),
     like_openai(
+        "novita",
+        "Novita AI",
+        "https://api.novita.ai",
+        "/openai/v1",
+        (*chat("/openai/v1"), *completions("/openai/v1"), *embeddings("/openai/v1"), *models("/openai/v1")),
+        catalogue="novita",
+        probe=Probe("POST", "/openai/v1/chat/completions", b"{}", INVALID),
+    ),
+    like_openai(
         "voyageai",
         "Voyage AI",
         "https://api.voyageai.com",

@@ -4,11 +4,12 @@ import ast
 import json
 import shlex
 from itertools import pairwise
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from billing.sandbox import PRICES
+from metering.providers import PROVIDERS
 from metering.snippets import MODELS, snippets
 
 TAGS = {"client": 'o\'brien "&" co', "env": "production"}
@@ -59,7 +60,14 @@ def test_curl_is_what_a_shell_understands(slug: str, dialect: str, url: str, hea
 
 @pytest.mark.parametrize(
     ("slug", "dialect"),
-    [("openai", "openai"), ("anthropic", "anthropic"), ("google", "google"), ("bedrock", "aws"), ("vertex", "google")],
+    [
+        ("openai", "openai"),
+        ("anthropic", "anthropic"),
+        ("google", "google"),
+        ("bedrock", "aws"),
+        ("vertex", "google"),
+        ("voyageai", "flat"),
+    ],
 )
 def test_python_is_python_with_key_address_and_tags(slug: str, dialect: str) -> None:
     constants = {
@@ -82,3 +90,14 @@ def test_a_server_of_one_s_own_has_a_model_to_fill_in() -> None:
 
 def test_the_sandbox_is_asked_for_a_model_that_it_prices() -> None:
     assert MODELS["sandbox"] in PRICES
+
+
+@pytest.mark.parametrize("slug", sorted(PROVIDERS))
+def test_the_call_of_every_provider_is_one_that_it_takes(slug: str) -> None:
+    provider = PROVIDERS[slug]
+    url = urlsplit(shlex.split(texts(slug, provider.dialect)["curl"])[1])
+    path = url.path.removeprefix(f"{urlsplit(PROXY).path}/{slug}")
+    route = provider.route("POST", path)
+    assert slug in MODELS
+    assert route is not None
+    assert route.endpoint.metered
