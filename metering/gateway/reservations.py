@@ -11,16 +11,22 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
+from metering.gateway.statements import array, ask, ask_prepared, prepare, quoted
+
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from psycopg.pq.abc import PGconn
 
     from metering.gateway.caps import Cap
+    from metering.gateway.statements import Row
 
     Told = Callable[["Verdict | None"], None]
     Asked = tuple["Hold", Told]
@@ -32,17 +38,19 @@ HEARTBEAT_SECONDS = 10
 DOUBT_SECONDS = 30
 OPTIONS = "-c lock_timeout=2s -c statement_timeout=3s -c synchronous_commit=on"
 
-RESERVE = """
+RESERVE = b"""
 SELECT verdict, slot, cap, settled, reserved FROM reserve_calls(
-    %s::uuid[], %s::timestamptz[], %s::timestamptz[],
-    %s::uuid[], %s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::uuid, %s::jsonb[])
+    $1::uuid[], $2::timestamptz[], $3::timestamptz[],
+    $4::uuid[], $5::uuid[], $6::bigint[], $7::int[], $8::int[], $9::int[], $10::uuid, $11::jsonb[])
 """
-RELEASE = "SELECT settle_budgets(%s::uuid[], '{}', '{}', '{}')"
-HEARTBEAT = """
-INSERT INTO gateway_process (id, seen_at) VALUES (%s, clock_timestamp())
+RESERVING = b"reserve_calls"
+RELEASE = b"SELECT settle_budgets($1::uuid[], '{}', '{}', '{}')"
+HEARTBEAT = b"""
+INSERT INTO gateway_process (id, seen_at) VALUES ($1, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 """
 
+UNREACHABLE = (psycopg.Error, OSError, TimeoutError)
 BUSY = (LockNotAvailable, QueryCanceled)
 """PostgreSQL is there, but somebody keeps a period locked: that says nothing about the next call."""
 
@@ -111,36 +119,31 @@ class Reservations:
             now = self.loop.time()
             try:
                 if self.away or now >= beat:
-                    await self._execute(HEARTBEAT, [self.process])
+                    await self._ask(partial(ask, statement=HEARTBEAT, values=[self.process.encode()]))
                     beat = now + HEARTBEAT_SECONDS
                     self._back()
                 if self.doubtful:
                     await self._give_back(now)
-            except (psycopg.Error, OSError, TimeoutError):
-                await self.close()
+            except UNREACHABLE as error:
+                logger.debug("PostgreSQL is asked again in a moment: %s", error)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the connection; the next use makes another."""
         connection, self.connection = self.connection, None
         if connection is not None:
-            await connection.close()
+            connection.pgconn.finish()
 
     async def _work(self) -> None:
         try:
             while self.waiting:
                 batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), BATCH))]
-                patience = self.loop.call_later(QUERY_SECONDS, self._refuse, batch, "it does not answer")
                 try:
                     verdicts = await self._decide([hold for hold, _ in batch])
-                except (psycopg.Error, OSError, TimeoutError) as error:
+                except UNREACHABLE as error:
                     self._refuse(batch, error)
-                    if not isinstance(error, BUSY):
-                        await self.close()
                     continue
-                finally:
-                    patience.cancel()
-                for (_, told), verdict in zip(batch, verdicts, strict=bool(batch)):
+                for (_, told), verdict in zip(batch, verdicts, strict=True):
                     told(verdict)
         finally:
             self.working = None
@@ -149,16 +152,15 @@ class Reservations:
         """The verdicts, from a new connection where the one at hand has ended, as in a restart of PostgreSQL."""
         used = self.connection
         try:
-            return await self._ask(holds)
+            return await self._reserve(holds)
         except psycopg.OperationalError as error:
             if used is None or isinstance(error, BUSY):
                 raise
-            await self.close()
             # They may have been reserved before it ended.
-            await self._execute(RELEASE, [[hold.call for hold in holds]])
-            return await self._ask(holds)
+            await self._ask(partial(ask, statement=RELEASE, values=[array([hold.call for hold in holds])]))
+            return await self._reserve(holds)
 
-    async def _ask(self, holds: list[Hold]) -> list[Verdict]:
+    async def _reserve(self, holds: list[Hold]) -> list[Verdict]:
         slots: dict[tuple[str, dt.datetime], int] = {}
         ends: list[dt.datetime] = []
         caps: list[Cap] = []
@@ -174,47 +176,35 @@ class Reservations:
                 part.append(number)
             parts.append([*part, 0, 0, 0])
         budgets, starts_at = zip(*slots, strict=True)
-        rows = await self._execute(
-            RESERVE,
-            [
-                list(budgets),
-                list(starts_at),
-                ends,
-                [hold.call for hold in holds],
-                [hold.workspace for hold in holds],
-                [hold.amount for hold in holds],
-                *([part[place] for part in parts] for place in range(3)),
-                self.process,
-                [hold.intent for hold in holds],
-            ],
-        )
-        # Slot 0, which is the last here: none of the budgets is hard any more, so there is nothing to tell.
-        return [
-            Verdict(code, caps[slot - 1], limit or 0, settled or 0, reserved or 0, ends[slot - 1])
-            for code, slot, limit, settled, reserved in rows
+        values = [
+            array(budgets),
+            array([starts.isoformat() for starts in starts_at]),
+            array([end.isoformat() for end in ends]),
+            array([hold.call for hold in holds]),
+            array([hold.workspace for hold in holds]),
+            array([str(hold.amount) for hold in holds]),
+            *(array([str(part[place]) for part in parts]) for place in range(3)),
+            self.process.encode(),
+            array([quoted(hold.intent) for hold in holds]),
         ]
+        rows = await self._ask(partial(ask_prepared, name=RESERVING, values=values))
+        return [_verdict(row, caps, ends) for row in rows]
 
-    def _refuse(self, batch: list[Asked], error: Exception | str) -> None:
-        """Refuse everyone who waits; whether the batch was committed is not known, so it is given back later.
-
-        Empties the batch: psycopg takes its time to let go of a server that is silent, and nobody waits for that.
-        """
+    def _refuse(self, batch: list[Asked], error: Exception) -> None:
+        """Refuse everyone who waits; whether the batch was committed is not known, so it is given back later."""
         now = self.loop.time()
-        if not isinstance(error, BUSY):
-            if not self.away:
-                logger.warning(
-                    "Caps cannot be checked, so capped calls are refused until PostgreSQL answers: %s", error
-                )
-            self.away = True
-            batch.extend(self.waiting)
-            self.waiting.clear()
-        elif batch:
-            logger.warning(
-                "Caps are locked by somebody else for too long, so %d calls are refused: %s", len(batch), error
-            )
-        refused, batch[:] = list(batch), []
-        for hold, told in refused:
+        reason = str(error) or "it does not answer"
+        for hold, _ in batch:
             self.doubtful[hold.call] = now
+        if isinstance(error, BUSY):
+            logger.warning("Caps are locked for too long, so %d calls are refused: %s", len(batch), reason)
+        else:
+            if not self.away:
+                logger.warning("Caps cannot be checked, so capped calls are refused until they can: %s", reason)
+            self.away = True
+            batch += self.waiting
+            self.waiting.clear()
+        for _, told in batch:
             told(None)
 
     def _back(self) -> None:
@@ -224,14 +214,34 @@ class Reservations:
 
     async def _give_back(self, now: float) -> None:
         """End the reservations in doubt; again and again for a while, as a commit may still be under way."""
-        await self._execute(RELEASE, [list(self.doubtful)])
+        await self._ask(partial(ask, statement=RELEASE, values=[array(self.doubtful)]))
         for call, since in list(self.doubtful.items()):
             if now - since > DOUBT_SECONDS:
                 del self.doubtful[call]
 
-    async def _execute(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        async with self.lock, asyncio.timeout(QUERY_SECONDS):
-            if self.connection is None or self.connection.closed:
-                self.connection = await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True)
-            cursor = await self.connection.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
+    async def _ask(self, question: Callable[[PGconn], Awaitable[list[Row]]]) -> list[Row]:
+        """The answer to one question after the other; hangs up on a server that does not answer."""
+        async with asyncio.timeout(QUERY_SECONDS), self.lock:
+            try:
+                return await question(await self._connected())
+            except BUSY:
+                raise
+            except BaseException:
+                self.close()
+                raise
+
+    async def _connected(self) -> PGconn:
+        if self.connection is None:
+            connection = await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True)
+            self.connection = connection
+            await prepare(connection.pgconn, RESERVING, RESERVE)
+        return self.connection.pgconn
+
+
+def _verdict(row: Row, caps: list[Cap], ends: list[dt.datetime]) -> Verdict:
+    """A row of the answer. Slot 0: none of the budgets is hard any more, so there is nothing to tell of any."""
+    code, slot, limit, settled, reserved = row
+    place = int(slot or 0) - 1
+    return Verdict(
+        (code or b"").decode(), caps[place], int(limit or 0), int(settled or 0), int(reserved or 0), ends[place]
+    )

@@ -192,7 +192,7 @@ async def _serve(ready: Queue[Running], spool_directory: Path, key: Key, sync: b
     ticking.cancel()
     if keeping_up is not None:
         keeping_up.cancel()
-    await gateway.reservations.close()
+    gateway.reservations.close()
     spool.close()
 
 

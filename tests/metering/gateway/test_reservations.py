@@ -53,7 +53,7 @@ def run(test: Callable[[Reservations], Awaitable[None]], **changes: Any) -> None
         try:
             await test(reservations)
         finally:
-            await reservations.close()
+            reservations.close()
 
     asyncio.run(whole())
 
@@ -123,7 +123,7 @@ def test_no_cap_is_passed_by_many_at_once(workspace: Workspace, processes: int) 
         reservations = Reservations(parameters(), str(uuid7()))
         for _ in range(4):
             outcome.extend(codes(await ask(reservations, *(hold(workspace, 7, limited) for _ in range(16)))))
-        await reservations.close()
+        reservations.close()
 
     async def all_of_them() -> None:
         await asyncio.gather(*(one() for _ in range(processes)))
