@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -101,3 +102,82 @@ class PriceRuleEnd(models.Model):
 
     def __str__(self) -> str:
         return f"end of {self.rule}"
+
+
+class Closing(models.Model):
+    """Days that nothing may be added to any more, since they are on a statement: up to `until`, which is the last."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="closings")
+    client = models.TextField(  # noqa: DJ001 -- the empty slug is a client, and null is all of them
+        null=True, blank=True, help_text="Slug; empty: Unattributed; null: every client."
+    )
+    until = models.DateField(help_text="A day of the workspace's.")
+    made_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"closing of {'all clients' if self.client is None else self.client} until {self.until}"
+
+
+class Repricing(models.Model):
+    """One run that prices the calls of some days anew: first as a preview, then, if somebody says so, for good."""
+
+    class State(models.TextChoices):
+        PREVIEWING = "previewing", "Preview in the making"
+        PREVIEWED = "previewed", "Preview"
+        APPLYING = "applying", "Being applied"
+        APPLIED = "applied", "Applied"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="repricings")
+    first = models.DateField()
+    last = models.DateField()
+    provider = models.CharField(max_length=64, blank=True, help_text="Route slug; empty: every one.")
+    model = models.CharField(max_length=256, blank=True, help_text="As on the event; empty: every one.")
+    unpriced_only = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State, default=State.PREVIEWING)
+    made_by = models.CharField(max_length=254, help_text="Kept as it was, also when the user is gone.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    applied_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    applied_by_name = models.CharField(max_length=254, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="When it was applied, or failed.")
+    seen = models.PositiveBigIntegerField(default=0, help_text="Events looked at in this state.")
+    unpriceable = models.PositiveBigIntegerField(default=0, help_text="Of them, those that still have no price.")
+    position_at = models.DateTimeField(null=True, blank=True, help_text="How far it has come: this event's moment,")
+    position_id = models.UUIDField(null=True, blank=True, help_text="and its id.")
+    moved_at = models.DateTimeField(auto_now=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["workspace", "-created_at"], name="repricing_by_workspace")]
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(last__gte=F("first")), name="repricing_days")]
+
+    def __str__(self) -> str:
+        what = " ".join(part for part in (self.provider, self.model) if part) or "every model"
+        return f"re-pricing of {what} from {self.first} to {self.last}"
+
+
+class RepricingShare(models.Model):
+    """What a run changes for one client, in nano-USD: as previewed, and as applied."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    repricing = models.ForeignKey(Repricing, on_delete=models.CASCADE, related_name="shares")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    client = models.TextField(help_text="Slug; empty: Unattributed.")
+    applied = models.BooleanField()
+    calls = models.BigIntegerField(help_text="Calls whose cost changes.")
+    priced = models.BigIntegerField(help_text="Of them, those that had no price.")
+    old = models.BigIntegerField()
+    new = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["repricing", "applied", "client"], name="repricing_share_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client}: {self.new - self.old}"

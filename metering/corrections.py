@@ -64,6 +64,7 @@ def append(records: Sequence[Mapping[str, Any]]) -> list[Record]:
         return []
     with _cursor() as cursor:
         cursor.execute(TABLES)
+        cursor.execute("TRUNCATE arrived, more_daily_usage, more_daily_tag_usage")
         beyond = Names().admit(cursor, batch)
         share_workspaces(cursor, batch)
         add_new(cursor, batch)

@@ -99,7 +99,13 @@ class Tally(models.Model):
 
     class Meta:
         abstract = True
-        constraints: ClassVar = [not_negative("%(class)s_sums", "calls", "errors", "unpriced", "estimated")]
+        constraints: ClassVar = [
+            # What is to be added to a row is checked too, and an adjustment may take a call out of the unpriced ones.
+            CheckConstraint(
+                condition=Q(calls__gte=0, errors__gte=0, estimated__gte=0) & (Q(unpriced__gte=0) | Q(calls=0)),
+                name="%(class)s_sums",
+            )
+        ]
 
 
 class DailyUsage(Tally):

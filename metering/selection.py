@@ -43,7 +43,7 @@ PRICED_LATER = Exists(
         of=Cast(OuterRef("id"), TextField()),
     )
 )
-UNPRICED = CALL & Q(cost=None) & ~PRICED_LATER
+UNPRICED = CALL & Q(cost=None) & Q(~PRICED_LATER)
 """A call that has no price to this day."""
 
 

@@ -14,7 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokonomics.settings")
 
 app = Celery("tokonomics")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = {}
+app.conf.beat_schedule = {
+    "take up re-pricing runs": {"task": "billing.tasks.sweep", "schedule": 60.0},
+}
 app.autodiscover_tasks()
 
 
