@@ -76,11 +76,11 @@ class Catalogue(RateCards):
         return list(self._providers)
 
     def models(self, provider: str) -> list[str]:
-        """The ids of a provider's own models; none for an unknown provider."""
+        """The ids of a provider's own models that are names of calls as well; none for an unknown provider."""
         if provider == sandbox.PROVIDER:
             return list(sandbox.PRICES)
         seller = self._providers.get(provider)
-        return [model.id for model in seller.models] if seller else []
+        return [model.id for model in seller.models if model.is_match(model.id)] if seller else []
 
     def _find(self, seller: Provider, model: str) -> ModelInfo | None:
         if not model or len(model) > LONGEST_NAME:

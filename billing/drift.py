@@ -14,6 +14,8 @@ from billing.listing import PriceSource
 from billing.money import plain_text
 
 Price = Decimal | TieredPrices | None
+Steps = tuple[tuple[int, Decimal], ...]
+"""From how many input tokens on, and the price: of an ordinary price one step from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _of_provider(
             continue
         for key in UNITS:
             before, after = left.prices.get(key), right.prices.get(key)
-            if _steps(before) != _steps(after):
+            if not _alike(_steps(before), _steps(after)):
                 yield Difference(provider, model, key, before, after)
 
 
@@ -77,7 +79,20 @@ def price_text(price: Price) -> str:
     return plain_text(price)
 
 
-def _steps(price: Price) -> tuple[tuple[int, Decimal], ...]:
+def _alike(one: Steps, other: Steps) -> bool:
+    """Whether two prices are the same but for a millionth: one list keeps prices in a form that is not exact.
+
+    A price of zero is none.
+    """
+    if not any(price for _, price in (*one, *other)):
+        return True
+    return len(one) == len(other) and all(
+        start == also and abs(price - same) * 10**6 <= max(price, same)
+        for (start, price), (also, same) in zip(one, other, strict=True)
+    )
+
+
+def _steps(price: Price) -> Steps:
     if price is None:
         return ()
     if isinstance(price, TieredPrices):

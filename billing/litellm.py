@@ -166,6 +166,10 @@ def _entry(model: str, raw: Mapping[str, Any]) -> Entry:
             long[tier][key].append((int(match["over"]) * 1000, amount * per))
         else:
             plain[tier][key] = amount * per
+    if not any(price for key, price in plain[STANDARD].items() if key.endswith("_mtok")):
+        for prices in plain.values():  # else a search that was not counted would cost its tokens: nothing
+            for key in [key for key in prices if key.endswith("_mtok")]:
+                del prices[key]
     _check(plain[STANDARD], raw)
     if plain[STANDARD].get("output_reasoning_mtok") == plain[STANDARD].get("output_mtok"):
         plain[STANDARD].pop("output_reasoning_mtok", None)  # else it would stay when another tier's output is cheaper

@@ -16,6 +16,8 @@ from tokonomics.figures import NBSP
 
 Price = Decimal | TieredPrices
 
+OTHER_LABELS = {"audio_hours": "Audio"}
+"""Where the price is for something else than what a call counts: an hour, not seconds."""
 PER = {1_000_000: "1M", 3600: "hour", 1000: "1,000"}
 TIER_LABELS = {STANDARD: "Standard"} | {name: name.capitalize() for name in dict.fromkeys(TIERS.values())}
 MAIN_UNITS = ("input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok", "requests_kcount")
@@ -23,14 +25,19 @@ MAIN_UNITS = ("input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok"
 
 
 def unit_label(key: str) -> str:
-    """`Input, read from cache` for `cache_read_mtok`."""
+    """`Input, read from cache` for `cache_read_mtok`, `Audio` for `audio_hours`."""
     name = UNITS[key].name
-    return LABELS.get(name, name.replace("_", " ").capitalize())
+    return OTHER_LABELS.get(key) or LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def per(key: str) -> str:
     """What a price of this key is for: `1M`, `hour`, `1,000`."""
     return _per(UNITS[key])
+
+
+def per_words(key: str) -> str:
+    """`1M tokens`, `hour`, `1,000`."""
+    return f"{per(key)} tokens" if UNITS[key].family == "tokens" else per(key)
 
 
 def _per(unit: Unit) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,6 +34,7 @@ UNITS = {
 }
 SOURCES = {
     "catalogue": "List price",
+    "override": "Own terms",
     "provider": "The provider’s own figure, which is preferred to ours.",
     "free": "This endpoint is free.",
     "sandbox": "Made-up price of the sandbox",
@@ -44,6 +46,8 @@ FLAGS = {
     "usage_fallback_unclear": "Another model refused first, and whether that is charged is not known: it is left out.",
     "usage_in_background": "It ran in the background: its usage came later, in an answer that is not metered.",
 }
+RULE = re.compile(r" [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The id of a rule of the price book, which a price version names."""
 CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
 
 
@@ -82,7 +86,8 @@ def source(event: UsageEvent) -> str:
     if event.cost is None:
         return unpriced(event)
     text = SOURCES.get(event.cost_source, event.cost_source)
-    return f"{text} ({event.price_version}), frozen on this call." if event.price_version else text
+    version = RULE.sub("", event.price_version)
+    return f"{text} ({version}), frozen on this call." if version else text
 
 
 def unpriced(event: UsageEvent) -> str:

@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from billing.book import Quote
 from billing.decomposition import UNITS
 from billing.forms.days import DayField, begin, end
-from billing.price_words import MAIN_UNITS, TIER_LABELS, per, price_text, seller_label, unit_label
+from billing.money import plain_text
+from billing.price_words import MAIN_UNITS, TIER_LABELS, per_words, price_text, seller_label, unit_label
 from billing.pricebook import MODEL_LENGTH, NOTE_LENGTH
 
 LENGTH = 40
@@ -33,7 +34,7 @@ class UnitPriceField(forms.CharField):
     widget = PriceInput
 
     def __init__(self, key: str) -> None:
-        super().__init__(label=f"{unit_label(key)}, per {per(key)}", required=False, max_length=LENGTH)
+        super().__init__(label=f"{unit_label(key)}, per {per_words(key)}", required=False, max_length=LENGTH)
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
     def clean(self, value: Any) -> Decimal | None:
@@ -109,11 +110,18 @@ class PriceForm(RuleForm):
         for key in (*self.shown, *(key for key in UNITS if key not in self.shown)):
             self.fields[key] = UnitPriceField(key)
             if quote and key in quote.units:
-                self.fields[key].help_text = f"Now {price_text(key, quote.units[key][0])}. Empty keeps the list price."
+                self._begin(key, quote)
         names = ("provider", "model", *self.shown, "tier", "first", "last", "note")
         self.order_fields(names)
         self.common = [self[name] for name in names]
         self.rare = [self[key] for key in UNITS if key not in self.shown]
+
+    def _begin(self, key: str, quote: Quote) -> None:
+        """Say what the unit costs now; an own price stays unless it is taken out, since the new row stands alone."""
+        price, rule = quote.units[key]
+        self.fields[key].help_text = f"Now {price_text(key, price)}. Empty: the list price."
+        if rule and rule.workspace and rule.names(quote.model) and isinstance(price, Decimal):
+            self.fields[key].initial = plain_text(price)
 
     @property
     def rare_open(self) -> bool:

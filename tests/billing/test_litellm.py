@@ -104,6 +104,7 @@ def test_searches_and_pages() -> None:
     rerank = listing("rerank-v3.5", RERANK, "cohere", "rerank-v3.5")
     assert card("cohere", "rerank-v3.5", rerank).charge(Usage(input_tokens=500, search_units=3)).cost == 6_000_000
     assert rerank.window == 4096
+    assert not card("cohere", "rerank-v3.5", rerank).prices(Usage(input_tokens=500))
     assert prices("mistral/ocr", OCR, "mistral", "ocr") == {"input_document_kpages": Decimal(4)}
     assert prices("mistral/ocr", OCR, "mistral", "ocr", *BATCH) == {"input_document_kpages": Decimal(2)}
 

@@ -51,6 +51,13 @@ def test_a_unit_without_words_speaks_for_itself(workspace: Workspace) -> None:
     [
         ({}, "List price (genai-prices 0.2.3), frozen on this call."),
         (
+            {
+                "cost_source": "override",
+                "price_version": "genai-prices 0.2.3, discount 01a211e1-9971-7595-bc91-1986df9a95d4",
+            },
+            "Own terms (genai-prices 0.2.3, discount), frozen on this call.",
+        ),
+        (
             {"cost_source": "provider", "price_version": ""},
             "The provider’s own figure, which is preferred to ours.",
         ),

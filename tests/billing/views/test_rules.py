@@ -66,11 +66,17 @@ def test_days_are_the_workspaces_own(as_alice: Browser, workspace: Workspace) ->
 
 def test_the_form_begins_with_what_the_model_costs(as_alice: Browser, workspace: Workspace) -> None:
     said = words(as_alice.get(at("price_new", workspace), {"provider": "openai", "model": "gpt-4.1-mini"}))
-    assert "Now $0.40 / 1M. Empty keeps the list price." in said
-    assert said.index("Input, per 1M") < said.index("Other units") < said.index("Seconds of audio, per hour")
+    assert "Now $0.40 / 1M. Empty: the list price." in said
+    assert said.index("Input, per 1M tokens") < said.index("Other units") < said.index("Audio, per hour")
     html = as_alice.get(at("price_new", workspace), {"provider": "own/vllm", "model": "llama"}).content.decode()
     assert '<option value="own/vllm" selected>vllm</option>' in html
     assert 'value="llama"' in html
+
+
+def test_a_change_begins_with_what_was_set(as_alice: Browser, workspace: Workspace, rule: PriceRule) -> None:
+    html = as_alice.get(at("price_new", workspace), {"provider": "openai", "model": "gpt-4.1-mini"}).content.decode()
+    assert 'name="input_mtok" value="0.3"' in html
+    assert 'name="output_mtok" value' not in html
 
 
 def test_an_own_server_can_be_chosen(as_alice: Browser, workspace: Workspace) -> None:
