@@ -1,4 +1,4 @@
-"""The pages of metering, all of a workspace, and its part of the REST API."""
+"""The pages of metering, all of a workspace, its part of the REST API, and what monitoring asks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from django.urls import URLPattern, URLResolver, path
 from metering.api.events import EventCsv, EventList
 from metering.api.own import OwnUsage
 from metering.api.usage import Usage
-from metering.views import budgets, client, clients, events, export, key, keys, overview, providers, workspace_budget
+from metering.views import (
+    budgets,
+    client,
+    clients,
+    events,
+    export,
+    key,
+    keys,
+    metrics,
+    overview,
+    providers,
+    workspace_budget,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("metrics", metrics.metrics, name="metrics"),
     path("w/<uuid:workspace>/", overview.overview, name="overview"),
     path("w/<uuid:workspace>/live/", overview.overview_live, name="overview_live"),
     path("w/<uuid:workspace>/events/", events.events, name="events"),

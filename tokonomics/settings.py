@@ -252,7 +252,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Tokonomics", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
-# E-mail, background work, log
+# E-mail, background work, monitoring, log
 EMAIL_URL = envsecret("EMAIL_URL")
 DEFAULT_FROM_EMAIL = f"Tokonomics <noreply@{urlsplit(PUBLIC_URL).hostname or 'localhost'}>"
 globals().update(email_settings(EMAIL_URL))
@@ -266,6 +266,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+METRICS_TOKEN = envsecret("METRICS_TOKEN")
 LOG_LEVEL = envchoice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
 LOG_FORMAT = envchoice("LOG_FORMAT", "console" if EMBEDDED_DATABASE else "json", ("console", "json"))
 LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL.upper())
