@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from genai_prices.types import TieredPrices
 
+from billing.cards import Context
 from billing.decomposition import UNITS, Unit
 from billing.listing import OWN
 from billing.money import plain_text
@@ -20,6 +21,8 @@ OTHER_LABELS = {"audio_hours": "Audio"}
 """Where the price is for something else than what a call counts: an hour, not seconds."""
 PER = {1_000_000: "1M", 3600: "hour", 1000: "1,000"}
 TIER_LABELS = {STANDARD: "Standard"} | {name: name.capitalize() for name in dict.fromkeys(TIERS.values())}
+CONTEXTS: dict[str, Context] = {STANDARD: ()} | {name: (pair,) for pair, name in reversed(TIERS.items())}
+"""Service tier → the context that a call of it is priced in."""
 MAIN_UNITS = ("input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok", "requests_kcount")
 """What most models are priced by."""
 

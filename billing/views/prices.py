@@ -11,19 +11,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from billing.book import PriceBook
-from billing.cards import Context
 from billing.forms.prices import Asked
 from billing.price_search import Model, differing_tiers, find_models, history, sellers, used_models
-from billing.price_words import TIER_LABELS, seller_label
+from billing.price_words import CONTEXTS, TIER_LABELS, seller_label
 from billing.pricebook import book_of, rules_of
-from billing.rules import STANDARD, TIERS
+from billing.rules import STANDARD
 from billing.views.shown import shown_quote, shown_span
 from metering import clock
 from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.models import Role, Workspace
 
 PAGE_SIZE = 50
-CONTEXTS: dict[str, Context] = {name: (pair,) for pair, name in reversed(TIERS.items())} | {STANDARD: ()}
 
 
 @require_safe
