@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import unicodedata
@@ -11,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from metering.errors import Refusal
+from metering.exact_json import NoValue, Number, decode
 
 LARGEST_HEADER = 4096
 MOST_TAGS = 32
@@ -54,7 +54,21 @@ def parse_tags(header: bytes | None) -> Tags:
 
 @lru_cache(maxsize=1024)
 def _parse(header: bytes) -> Tags:
-    pairs = _pairs(header)
+    try:
+        text = header.decode()
+        return read_tags(decode(text)) if text.strip() else NO_TAGS
+    except UnicodeDecodeError as error:
+        raise InvalidTags("the bytes are not UTF-8.") from error
+    except NoValue as error:
+        raise InvalidTags(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidTags("this is not one JSON object.") from error
+
+
+def read_tags(pairs: Any) -> Tags:
+    """The tags of a JSON value as `exact_json` gives it. Raises InvalidTags, but for what the size of a header says."""
+    if type(pairs) is not tuple:
+        raise InvalidTags("this is JSON, but not an object.")
     if len(pairs) > MOST_TAGS:
         raise InvalidTags(f"{len(pairs)} tags, at most {MOST_TAGS} are kept.")
     values: dict[str, str] = {}
@@ -67,44 +81,13 @@ def _parse(header: bytes) -> Tags:
     return Tags(values, values.get("client", "").strip())
 
 
-def _pairs(header: bytes) -> tuple[tuple[str, Any], ...]:
-    try:
-        text = header.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidTags("the bytes are not UTF-8.") from error
-    if not text.strip():
-        return ()
-    try:
-        found = _DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidTags("this is not one JSON object.") from error
-    if type(found) is not tuple:
-        raise InvalidTags("this is JSON, but not an object.")
-    return found
-
-
-def _number(text: str) -> str:
-    if not math.isfinite(float(text)):
-        raise InvalidTags("a number is too large.")
-    return text
-
-
-def _constant(text: str) -> str:
-    raise InvalidTags(f"{text} is not a JSON value.")
-
-
-# Pairs, since a dict would drop duplicate keys without a word; a tuple is what no other JSON value decodes to.
-# Numbers stay the text they are.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_int=_number, parse_float=_number, parse_constant=_constant, strict=True
-)
-
-
 def _value(key: str, value: object) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if not isinstance(value, str):
         raise InvalidTags(f"the value of {_shown(key)} must be a string, a number or a boolean.")
+    if isinstance(value, Number):
+        value = _number(value)
     if not value.isascii() or not value.isprintable():
         value = unicodedata.normalize("NFC", value)
         if not FORBIDDEN.isdisjoint(map(unicodedata.category, value)):
@@ -112,6 +95,12 @@ def _value(key: str, value: object) -> str:
     if len(value) > LONGEST_VALUE:
         raise InvalidTags(f"the value of {_shown(key)} has {len(value)} characters, at most {LONGEST_VALUE} are kept.")
     return value
+
+
+def _number(text: Number) -> str:
+    if not math.isfinite(float(text)):
+        raise InvalidTags("a number is too large.")
+    return str(text)
 
 
 def _shown(key: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 import uuid
 from decimal import Decimal
@@ -17,7 +16,8 @@ from billing.money import InvalidAmount, to_nano, usd_text
 from billing.reading import charge_reading
 from metering import providers
 from metering.errors import Refusal
-from metering.tags import parse_tags
+from metering.exact_json import Number, decode
+from metering.tags import LARGEST_HEADER, InvalidTags, parse_tags, read_tags
 from metering.usage import LARGEST_COUNT, Reading, Usage
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ LARGEST_COST = 10**18
 def declare(key: Key, body: bytes | bytearray, header: bytes | None, prices: RateCards) -> tuple[dict[str, Any], bytes]:
     """The event's record and the answer; raises Refusal `invalid_request` or `invalid_tags`."""
     document = _document(body)
-    tags = parse_tags(orjson.dumps(document["tags"]) if "tags" in document else header)
+    tags = _tags(document["tags"]) if "tags" in document else parse_tags(header)
     at = time.time_ns() // 1000
     usage = Usage(input_tokens=_count(document, "input_tokens"), output_tokens=_count(document, "output_tokens"))
     provider, seller, model = _provider(_text(document, "model", required=True), key, prices, at)
@@ -64,33 +64,43 @@ def declare(key: Key, body: bytes | bytearray, header: bytes | None, prices: Rat
 
 
 def _document(body: bytes | bytearray) -> dict[str, Any]:
+    """The members of the body; one that is null is one that was not given."""
     try:
-        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        pairs = decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Refusal("invalid_request", "The body is not valid JSON.") from error
-    if not isinstance(document, dict):
+    if type(pairs) is not tuple:
         raise Refusal("invalid_request", "The body must be a JSON object.")
+    document = dict(pairs)
     if unknown := sorted(document.keys() - FIELDS):
-        raise Refusal("invalid_request", f"Unknown field {unknown[0]!r}: the fields are {', '.join(sorted(FIELDS))}.")
-    return document
+        raise Refusal("invalid_request", f"Unknown field {unknown[0]!a}: the fields are {', '.join(sorted(FIELDS))}.")
+    if len(document) < len(pairs):
+        raise Refusal("invalid_request", "A field stands there twice.")
+    return {name: value for name, value in document.items() if value is not None}
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(name)
+def _tags(pairs: Any) -> Tags:
+    """As strict as the header: what is as long as no header may be is refused too."""
+    tags = read_tags(pairs)
+    if (size := len(orjson.dumps(tags.values))) > LARGEST_HEADER:
+        raise InvalidTags(f"{size} bytes, at most {LARGEST_HEADER} are kept.")
+    return tags
 
 
 def _text(document: dict[str, Any], name: str, *, required: bool = False) -> str:
     value = document.get(name, "")
-    if not isinstance(value, str) or len(value) > LONGEST[name] or not value.isprintable() or (required and not value):
-        raise Refusal("invalid_request", f"`{name}` must be a text of 1 to {LONGEST[name]} characters.")
-    return value
+    if type(value) is str and len(value) <= LONGEST[name] and value.isprintable() and (value or not required):
+        return value
+    raise Refusal("invalid_request", f"`{name}` must be a text of 1 to {LONGEST[name]} characters.")
 
 
 def _count(document: dict[str, Any], name: str) -> int:
     value = document.get(name)
-    if type(value) is not int or not 0 <= value <= LARGEST_COUNT:
-        raise Refusal("invalid_request", f"`{name}` must be a whole number from 0 to {LARGEST_COUNT}.")
-    return value
+    if isinstance(value, Number) and value.isdigit() and len(value) <= len(str(LARGEST_COUNT)):
+        count = int(value)
+        if count <= LARGEST_COUNT:
+            return count
+    raise Refusal("invalid_request", f"`{name}` must be a whole number from 0 to {LARGEST_COUNT}.")
 
 
 def _source(document: dict[str, Any]) -> str:
@@ -149,7 +159,7 @@ def _priced(cost: int | None, source: str, charge: Charge | None) -> dict[str, A
 
 def _cost(value: Any) -> int:
     try:
-        cost = to_nano(Decimal(value)) if type(value) in (int, str, Decimal) else -1
+        cost = to_nano(Decimal(value)) if isinstance(value, str) else -1
     except (ArithmeticError, InvalidAmount):
         cost = -1
     if not 0 <= cost <= LARGEST_COST:

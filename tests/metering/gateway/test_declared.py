@@ -72,6 +72,9 @@ def test_same_event_id_is_the_same_event(gateway: Running) -> None:
         {"event_id": 5},
         {"price": 1},
         {"tags": []},
+        {"tags": {"a": {}}},
+        {"tags": {"a": "\x00"}},
+        {"tags": {f"k{number}": "v" * 256 for number in range(20)}},
     ],
 )
 def test_wrong_call_is_refused(gateway: Running, change: dict[str, Any]) -> None:
@@ -79,3 +82,35 @@ def test_wrong_call_is_refused(gateway: Running, change: dict[str, Any]) -> None
     assert status == 400
     assert answer["error"]["message"]
     assert gateway.records("result") == []
+
+
+@pytest.mark.parametrize(
+    ("member", "code"),
+    [
+        (b'"tags":{"a":"1","a":"2"}', b"invalid_tags"),
+        (b'"tags":{"a":1e999}', b"invalid_tags"),
+        (b'"tags":{"a":"\\ud800"}', b"invalid_tags"),
+        (b'"model":"other"', b"invalid_request"),
+        (b'"cost_usd":NaN', b"invalid_request"),
+        (b'"cost_usd":1e999999999', b"invalid_request"),
+        (b'"\\ud800":1', b"invalid_request"),
+    ],
+)
+def test_what_a_reader_of_json_may_lose_is_refused(gateway: Running, member: bytes, code: bytes) -> None:
+    answer = gateway.call("/proxy/usage", orjson.dumps(CALL)[:-1] + b"," + member + b"}")
+    assert (answer.status, answer.headers["x-metering-error"].encode()) == (400, code)
+    assert gateway.records("result") == []
+
+
+def test_numbers_of_tags_are_kept_as_they_were_written(gateway: Running) -> None:
+    written = b'"tags":{"a":1.50,"b":12345678901234567890123,"c":true,"d":-3e5}'
+    gateway.call("/proxy/usage", orjson.dumps(CALL)[:-1] + b"," + written + b"}")
+    [event] = gateway.records("result")
+    assert event["tags"] == {"a": "1.50", "b": "12345678901234567890123", "c": "true", "d": "-3e5"}
+
+
+def test_null_is_a_field_that_was_not_given(gateway: Running) -> None:
+    left_out = {"cost_usd": None, "source": None, "event_id": None, "tags": None}
+    status, answer = tell(gateway, CALL | left_out, x_metering_tags='{"client":"acme-corp"}')
+    [event] = gateway.records("result")
+    assert (status, answer["cost_usd"], event["source"], event["client"]) == (200, "0.00021", "api", "acme-corp")
