@@ -41,6 +41,14 @@ def read_target(target: bytes) -> Door:
     return Door(*_parts(target))
 
 
+def dialect_of(target: bytes) -> str:
+    """How the provider that a target names writes its errors; `openai` where it names none."""
+    try:
+        return read_target(target).dialect if target.startswith(PREFIX) else "openai"
+    except Refusal:
+        return "openai"
+
+
 @lru_cache(maxsize=1024)
 def _parts(target: bytes) -> tuple[str, Provider | None, str, str, str]:
     raw, _, query = target[len(PREFIX) :].partition(b"?")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from metering.errors import Refusal
 from metering.gateway.answer_head import answer_head
+from metering.gateway.door import dialect_of
 from metering.gateway.estimator import Estimator
 from metering.gateway.exchange import NO_SPOOL, MeteredExchange
 from metering.gateway.heads import Heads
@@ -96,9 +97,7 @@ class Gateway:
         return Relay(self.pool, self.site, request, client, trust=self.trust_forwarded)
 
     def refuse(self, request: Request, client: Downstream, status: int, code: str, message: str) -> None:
-        dialect = "openai"
-        if request.head.target.startswith(b"/proxy/"):
-            dialect = Admission(self, request, client).dialect
+        dialect = dialect_of(request.head.target)
         respond_refusal(client, Refusal(code, message, status=status), dialect)
 
     def refuse_call(self, client: Downstream, call: Call, code: str, message: str) -> None:

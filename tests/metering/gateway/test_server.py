@@ -58,6 +58,22 @@ def test_announced_oversize_body_is_refused_before_it_is_read(gateway: Running, 
     assert provider.received == []
 
 
+@pytest.mark.parametrize(
+    ("slug", "body"),
+    [
+        (b"anthropic/v1/messages", b'{"type":"error","error":{"type":"request_too_large","message":'),
+        (b"google/v1beta/models/gemini-3-pro:generateContent", b'{"error":{"code":413,"message":'),
+        (b"mistral/chat/completions", b'{"message":'),
+        (b"nobody/chat/completions", b'{"error":{"message":'),
+    ],
+)
+def test_oversize_body_is_refused_in_the_dialect_of_its_provider(gateway: Running, slug: bytes, body: bytes) -> None:
+    head = HEAD.replace(b"openai/chat/completions", slug)
+    answer = gateway.raw(head + b"Content-Length: 27262976\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.partition(b"\r\n\r\n")[2].startswith(body)
+
+
 def test_oversize_chunked_body_is_refused_on_the_way(start: Callable[..., Running], provider: Provider) -> None:
     gateway = start({"openai": provider.url}, body_bytes=1024)
     answer = gateway.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n800\r\n" + b"a" * 2048 + b"\r\n0\r\n\r\n")
