@@ -39,7 +39,7 @@ GATEWAY = {
     "its last byte was sent": (MeteredExchange, "_finish", "soon"),
 }
 RECORDER = {
-    "events are inserted, sums are not": (writing.Ledger, "_add_up", "before"),
+    "events are inserted, sums are not": (writing, "add_up", "before"),
     "all is written, not committed": (writing, "settle", "after"),
     "all is committed, and not yet known to be": (writing.Ledger, "record", "after"),
     "files that are recorded are to be deleted": (Tail, "recorded", "before"),

@@ -43,7 +43,3 @@ def test_death_of_the_recorder_while_it_adopts(rigged: Product, capped_key: str,
     struck(run, strikes.while_adopting, TIMES)
     assert rigged.let_go_of_all()
     assert rigged.agrees()
-
-
-def test_places_are_named_alike() -> None:
-    assert strikes.ADOPTING == failpoints.ADOPTING
