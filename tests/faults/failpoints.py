@@ -28,7 +28,7 @@ from metering.recording.tail import Tail
 RESULT = b'"kind":"result"'
 Hit = Callable[[], None]
 
-GATEWAY = {
+GATEWAY: dict[str, tuple[Any, str, str]] = {
     "its key is known": (Admission, "_reserve", "before"),
     "its caps are reserved": (Admission, "_decided", "before"),
     "its intent is written": (Gateway, "send", "before"),
@@ -38,7 +38,7 @@ GATEWAY = {
     "a stream's usage is known": (MeteredExchange, "_record_stream", "before"),
     "its last byte was sent": (MeteredExchange, "_finish", "soon"),
 }
-RECORDER = {
+RECORDER: dict[str, tuple[Any, str, str]] = {
     "events are inserted, sums are not": (writing, "add_up", "before"),
     "all is written, not committed": (writing, "settle", "after"),
     "all is committed, and not yet known to be": (writing.Ledger, "record", "after"),
