@@ -10,12 +10,13 @@ from metering.compression import inflater
 
 TEXT = b'data: {"usage": {"prompt_tokens": 1}}\n\n' * 50
 
+GZIP = gzip.compress(TEXT, mtime=0)
+
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [(b"gzip", gzip.compress(TEXT, mtime=0)), (b"GZIP", gzip.compress(TEXT, mtime=0)), (b"x-gzip", gzip.compress(TEXT, mtime=0)),
-     (b"deflate", zlib.compress(TEXT))],
-)  # fmt: skip
+    [(b"gzip", GZIP), (b"GZIP", GZIP), (b"x-gzip", GZIP), (b"deflate", zlib.compress(TEXT))],
+)
 def test_what_was_compressed_is_read_piece_by_piece(encoding: bytes, body: bytes) -> None:
     found = inflater([(b"content-type", b"text/event-stream"), (b"content-encoding", encoding)])
     assert found is not None
