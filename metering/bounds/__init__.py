@@ -53,8 +53,8 @@ def bound(
     if endpoint.free or not endpoint.metered:
         return Bound(requests=0)
     if endpoint.later is not None and endpoint.later(document):
-        return Bound(reason=LATER)
+        return Bound(reason=LATER, untold=True)
     if endpoint.untold:
-        return Bound(reason=UNTOLD)
+        return Bound(reason=UNTOLD, untold=True)
     rule = RULES.get(endpoint.kind, prose.text)
     return rule(Call(endpoint, dialect, document, body_bytes, model, window or DEFAULT_WINDOW))

@@ -15,6 +15,7 @@ HIDDEN_TOKENS = 1_024
 class Bound(NamedTuple):
     """The most that a call uses; it is forwarded with `limits`. With a `reason`, a sentence, it has no bound.
 
+    `untold`: the reason is that its answer does not tell what it used, so that it has no price either.
     `kinds` are the kinds of media that the prompt may hold, for models that price them apart; `cache` says whether it
     asks for caching: "", "short" or "long". `models` are other models whose work is part of the answer.
     """
@@ -30,6 +31,7 @@ class Bound(NamedTuple):
     audio_seconds: int = 0
     document_pages: int = 0
     models: tuple[str, ...] = ()
+    untold: bool = False
 
 
 class Call(NamedTuple):

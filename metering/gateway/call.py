@@ -129,7 +129,8 @@ class Call:
     def hold(self) -> Hold:
         """What to reserve: the worst case, which a limit on the output makes real where the client set none.
 
-        Raises Refusal `model_not_priced`, or `invalid_request` where what the call uses has no bound.
+        Raises Refusal `model_not_priced`, also where its answer will not tell what it used, and `invalid_request` where
+        that has no bound.
         """
         way = self.way
         provider = way.credential.provider.catalogue
@@ -138,7 +139,8 @@ class Call:
         endpoint = way.route.endpoint
         bounds = bound(endpoint, way.dialect, self.document, len(self.body), model=self.model, window=window)
         if bounds.reason:
-            raise Refusal("invalid_request", f"{bounds.reason} A hard cap on this call could not hold.")
+            code = "model_not_priced" if bounds.untold else "invalid_request"
+            raise Refusal(code, f"{bounds.reason} A hard cap on this call could not hold.")
         amount = worst_case(self.catalogue, provider, self.model, self.moment, self.document, bounds)
         if amount is None:
             raise Refusal("model_not_priced")

@@ -109,6 +109,22 @@ def test_workspace_may_choose_402(start: Start, provider: Provider, budget: Budg
     assert (answer.status, answer.headers["x-metering-error"]) == (402, "budget_exhausted")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/proxy/openai/responses", {"model": "gpt-4.1-mini", "input": "x", "background": True}),
+        ("/proxy/openai/audio/speech", {"model": "gpt-4o-mini-tts", "input": "x", "voice": "alloy"}),
+    ],
+)
+def test_what_its_answer_will_not_tell_cannot_be_capped(
+    gateway: Running, provider: Provider, path: str, body: dict[str, Any]
+) -> None:
+    answer = gateway.call(path, orjson.dumps(body))
+    assert (answer.status, answer.headers["x-metering-error"]) == (400, "model_not_priced")
+    assert b"hard cap" in answer.read()
+    assert provider.received == []
+
+
 def test_unknown_price_cannot_be_capped(gateway: Running, provider: Provider) -> None:
     answer = gateway.call(CHAT, orjson.dumps({"model": "house-model-7", "messages": []}))
     assert (answer.status, answer.headers["x-metering-error"]) == (400, "model_not_priced")
