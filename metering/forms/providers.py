@@ -43,7 +43,6 @@ class ConnectForm(forms.Form):
 def ask_address(field: forms.Field, own: OwnAddress) -> None:
     """Make a field for the address that each account has for itself."""
     field.label, field.help_text, field.required = "Resource URL", own.help, True
-    field.widget.attrs["placeholder"] = own.example
 
 
 class OwnServerForm(forms.Form):

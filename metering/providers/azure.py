@@ -109,8 +109,6 @@ AZURE = Provider(
     key_header=b"api-key",
     key_prefix=b"",
     own_address=OwnAddress(
-        "https://my-resource.openai.azure.com",
-        resource,
-        "The endpoint of your Azure resource, such as https://my-resource.openai.azure.com.",
+        resource, "Under Keys and Endpoint of your resource in Azure, such as https://my-resource.openai.azure.com."
     ),
 )

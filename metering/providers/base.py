@@ -92,10 +92,9 @@ class Route:
 class OwnAddress(NamedTuple):
     """The address that each account of a provider has for itself.
 
-    `example` is one, `read` makes it from whatever address was pasted, `help` says where to find it, in a sentence.
+    `read` makes it from whatever address was pasted, `help` says where to find it, in a sentence.
     """
 
-    example: str
     read: Callable[[str], str]
     help: str
 

@@ -56,7 +56,8 @@ def _rerank(prefix: str) -> tuple[Endpoint, ...]:
 def _mistral() -> tuple[Endpoint, ...]:
     prefix = "/v1"
     fill = Endpoint("fim.completions", "POST", at(f"{prefix}/fim/completions"), ChatReader, limits=MAX_TOKENS)
-    agents = Endpoint("agents.completions", "POST", at(f"{prefix}/agents/completions"), ChatReader)
+    agent = at(f"{prefix}/agents/completions")
+    agents = Endpoint("agents.completions", "POST", agent, ChatReader, usual_model="agent")
     pages = Endpoint("ocr", "POST", at(f"{prefix}/ocr"), PagesReader, estimable=False, stream=False)
     talk = chat(prefix, asks_usage=False)
     return (

@@ -304,4 +304,5 @@ def test_a_usage_beside_an_empty_piece_is_the_last_when_the_answer_has_finished(
 
 def test_a_model_need_not_be_named_where_the_provider_has_a_usual_one() -> None:
     assert route("openai", "/moderations").endpoint.usual_model == "omni-moderation-latest"
+    assert route("mistral", "/agents/completions").endpoint.usual_model == "agent"
     assert route("openai", "/chat/completions").endpoint.usual_model == ""
