@@ -14,7 +14,7 @@ from billing.worst_case import worst_case
 from metering import providers
 from metering.bounds import bound
 from metering.usage import Usage
-from tests.metering.test_recordings import CASES, READ_AS, SLUGS, read, route_of
+from tests.metering.test_recordings import CASES, SLUGS, read, route_of
 
 if TYPE_CHECKING:
     from billing.pricing import RateCard
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from metering.usage import Reading
 
 CATALOGUE = Catalogue()
-CATALOGUED = {"vertex": "google"}
 
 # The recordings cut long strings of a request and say by how much: they are made as long again.
 CUT = re.compile(r"\.\.\.\[(\d+) chars shortened\]")
@@ -59,11 +58,11 @@ class Asked:
     def __init__(self, recording: dict[str, Any]) -> None:
         name = recording["provider"]
         route = route_of(recording)
-        provider = providers.find(READ_AS.get(name, SLUGS.get(name, name)))
+        provider = providers.find(SLUGS.get(name, name))
         assert provider is not None
         self.endpoint = route.endpoint
         self.dialect = route.endpoint.dialect or provider.dialect
-        self.catalogue = CATALOGUED.get(name, name)
+        self.catalogue = name
         self.document = restored(recording["request"]["body"])
         self.model = recording["expected"]["request_model"] or self.document.get("model") or route.model
         priced = recording["expected"]["cost"] or {}
