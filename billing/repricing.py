@@ -60,8 +60,7 @@ class Change:
         """The event that makes the change, as a result of the spool."""
         lines: list[list[str | int]] = [line.texts() for line in self.charge.lines]
         if self.old:
-            former = usd_text(-self.old)
-            lines.append([FORMER, 1, former, former])
+            lines.append([FORMER, -1, usd_text(self.old), usd_text(-self.old)])
         return correction(
             self.event,
             cause,

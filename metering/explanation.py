@@ -31,6 +31,7 @@ UNITS = {
     "web_search_requests": "Web searches",
     "code_interpreter_calls": "Code sessions",
     "requests": "Requests",
+    "former_cost": "What it cost before",
 }
 SOURCES = {
     "catalogue": "List price",
@@ -40,6 +41,9 @@ SOURCES = {
     "sandbox": "Made-up price of the sandbox",
 }
 FLAGS = {
+    "repriced": "No call: the difference that other prices make to the cost of one, appended later.",
+    "priced": "The call had no price until then.",
+    "late_result": "No call: the difference between what one used and the estimate of it, which arrived later.",
     "usage_clamped": "One of the provider’s counts is larger than any call can use, and was cut.",
     "usage_anomaly": "The provider’s counts are unusual and were kept as they came.",
     "usage_contradiction": "The provider’s counts contradict each other and were kept as they came.",

@@ -70,6 +70,9 @@ class UsageEvent(models.Model):
         default=dict, help_text="What else the price depends on: context, parts; of an adjustment what it corrects."
     )
 
+    priced_later: int | None = None
+    """Nano-USD that adjustments have given a call without a price, where a list has looked for them."""
+
     class Meta:
         db_table = "usage_event"
         constraints: ClassVar = [

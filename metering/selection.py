@@ -139,7 +139,7 @@ def _rolled_up(workspace_id: UUID, chosen: EventFilter) -> dict[str, Any] | None
 
 
 def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, size: int = PAGE) -> Page:
-    """A page of the selection (1 query); raises `TooMuch`."""
+    """A page of the selection (1 query, 2 with unpriced calls); raises `TooMuch`."""
     found = events(workspace_id, chosen)
     newer = cursor is not None and cursor.newer
     if cursor is not None:
@@ -151,6 +151,7 @@ def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, 
     more, rows = len(rows) > size, rows[:size]
     if newer:
         rows.reverse()
+    _look_for_prices(workspace_id, rows)
     if not rows:
         return Page(rows, None, None)
     return Page(
@@ -158,6 +159,23 @@ def page(workspace_id: UUID, chosen: EventFilter, cursor: Cursor | None = None, 
         newer=_edge(rows[0], newer=True) if (more if newer else cursor is not None) else None,
         older=_edge(rows[-1], newer=False) if (True if newer else more) else None,
     )
+
+
+def _look_for_prices(workspace_id: UUID, rows: Sequence[UsageEvent]) -> None:
+    """Tell the calls without a price what they were given later (1 query if there are such calls)."""
+    unpriced = {str(row.id): row for row in rows if row.cost is None}
+    if not unpriced:
+        return
+    moments = [row.admitted_at for row in unpriced.values()]
+    found = corrections(workspace_id).filter(admitted_at__in=moments, of__in=list(unpriced))
+    for of, moved in found.values_list("of").annotate(moved=Sum("cost")):
+        unpriced[of].priced_later = moved
+
+
+def corrections(workspace_id: UUID) -> QuerySet[Any, Any]:
+    """The adjustments of a workspace, each with `of`: the id of the call that it corrects, as text."""
+    found = UsageEvent.objects.filter(workspace_id=workspace_id, source=ADJUSTMENT)
+    return found.annotate(of=KeyTextTransform("of", "basis"))
 
 
 def find(workspace_id: UUID, event_id: UUID) -> UsageEvent | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any, Self
 
 from django.db.models import Q, QuerySet, Sum
@@ -32,6 +33,11 @@ class Sums:
     def tokens(self) -> int:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
+
+    @property
+    def estimated_share(self) -> Decimal:
+        """The estimated calls as a share of all, from 0 to 1."""
+        return Decimal(self.estimated) / self.calls if self.calls else Decimal(0)
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, name) + getattr(other, name) for name in FIELDS))

@@ -59,7 +59,7 @@ def price_rules(request: WorkspaceRequest) -> HttpResponse:
 @workspace_view(Role.ADMIN)
 def price_rule_new(request: WorkspaceRequest, kind: str) -> HttpResponse:
     """Lay down an own price, a discount or an alias."""
-    form = _form(request, kind)
+    form = rule_form(request, kind)
     if request.method == "POST" and form.is_valid():
         try:
             rule = ADD[kind](workspace=request.workspace, actor=request.user, **form.rule())
@@ -90,17 +90,17 @@ def price_rule_end(request: WorkspaceRequest, rule: UUID) -> HttpResponse:
     return render(request, "billing/rules/end.html", context)
 
 
-def _form(request: WorkspaceRequest, kind: str) -> RuleForm:
-    """The form of a kind, begun with the provider and model that the address names."""
+def rule_form(request: WorkspaceRequest, kind: str, **begun: Any) -> RuleForm:
+    """The form of a kind, begun with the provider and model that the address names, or with others."""
     workspace = request.workspace
     asked = Asked.of(request)
-    provider, model = asked.text("provider"), asked.text("model")
+    provider, model = begun.get("provider", asked.text("provider")), begun.get("model", asked.text("model"))
     chosen = sellers(workspace)
     known: dict[str, Any] = {
         "sellers": chosen,
         "zone": clock.zone(workspace),
         "today": clock.today(workspace),
-        "initial": {"provider": provider, "model": model, "to_provider": provider},
+        "initial": {"provider": provider, "model": model, "to_provider": provider} | begun,
     }
     data = request.POST or None
     if kind == Kind.DISCOUNT:

@@ -17,13 +17,13 @@ from metering.budgets import budgets_of
 from metering.client_report import KeyRow, client_report, last_calls
 from metering.filters import EventFilter
 from metering.models import Client
+from metering.period_menu import period_menu
 from metering.periods import Period
 from metering.pulse import last_call, pulse
 from metering.selection import TooMuch
 from metering.standings import Standing, current
 from metering.views.bars import bar, standing_of
 from metering.views.choices import Choice, frame, read_choice
-from metering.views.menus import period_menu
 from tokonomics.access import WorkspaceRequest, reaches, workspace_view
 from tokonomics.models import Role
 

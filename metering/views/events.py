@@ -17,9 +17,10 @@ from metering.filters import EventFilter
 from metering.forms.events import EventFilterForm
 from metering.ledger import UsageEvent
 from metering.options import options
+from metering.period_menu import period_menu
+from metering.recording.late import ADJUSTMENT
 from metering.selection import TooMuch
 from metering.views.chips import chips
-from metering.views.menus import period_menu
 from tokonomics.access import WorkspaceRequest, workspace_view
 from tokonomics.models import Role
 
@@ -97,6 +98,7 @@ def _listed(request: WorkspaceRequest, form: EventFilterForm, cursor: Cursor | N
     return {
         **context,
         "calls": [(call, shown[call.client], call.admitted_at.astimezone(zone)) for call in page.events],
+        "here_calls": sum(call.source != ADJUSTMENT for call in page.events),
         "newer": page.newer and _address(request, chosen, page.newer.encode()),
         "older": page.older and _address(request, chosen, page.older.encode()),
         "here": f"{chosen.query()}&cursor={cursor.encode()}" if cursor else chosen.query(),
@@ -120,5 +122,12 @@ def _explained(request: WorkspaceRequest, found: UsageEvent) -> dict[str, Any]:
         "lines": explanation.lines(found),
         "source": explanation.source(found),
         "flags": explanation.flags(found),
+        "corrections": _corrections(request, found),
         "key": names.keys(request.workspace.id, [str(found.key_id)]).get(str(found.key_id), found.key_name),
     }
+
+
+def _corrections(request: WorkspaceRequest, found: UsageEvent) -> list[UsageEvent]:
+    """The adjustments of a call, in no order that matters; none of an adjustment."""
+    corrections = selection.corrections(request.workspace.id)
+    return list(corrections.filter(admitted_at=found.admitted_at, of=str(found.id)).order_by("id"))

@@ -21,6 +21,7 @@ from metering.budgets import budgets_of
 from metering.filters import EventFilter
 from metering.ledger import DailyUsage
 from metering.models import Budget
+from metering.period_menu import period_menu
 from metering.periods import Period
 from metering.pulse import last_call, pulse
 from metering.snapshot import snapshot
@@ -29,7 +30,6 @@ from metering.standings import Standing, current
 from metering.views.bars import bar, standing_of
 from metering.views.choices import Choice, frame, read_choice
 from metering.views.drawing import draw, labels_and_colours
-from metering.views.menus import period_menu
 from tokonomics.access import WorkspaceRequest, workspace_view
 from tokonomics.models import Role
 

@@ -103,7 +103,7 @@ def test_the_difference_is_an_event_of_its_own(workspace: Workspace) -> None:
         [
             ["input_tokens", 1000, "0.000001", "0.001"],
             ["output_tokens", 200, "0.000002", "0.0004"],
-            ["former_cost", 1, "-0.00072", "-0.00072"],
+            ["former_cost", -1, "0.00072", "-0.00072"],
         ],
     )
     assert sums(workspace) == (1, 0, 1_400_000)

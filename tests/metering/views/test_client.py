@@ -139,7 +139,7 @@ def test_figures_models_keys_and_calls(as_alice: Browser, url: str, workspace: W
     assert "Clients / Acme Corp" in text
     assert "Cost, 1 – 23 June $4.00 ▲ 100 % against $2.00 , 1 – 23 May" in text
     assert "Calls 3 ▲ 200 % against 1 Refused 14 14 by a cap Tokens 3,600 17 % of the input from a cache" in text
-    assert "Unpriced calls 1 1 estimated" in text
+    assert "Unpriced calls 1 33 % estimated" in text
     assert "gpt-4.1-mini $3.00 75 % gpt-4.1 $1.00 25 % mystery Unpriced 0 % 3 models $4.00 100 %" in text
     assert "production mk_…4f2a 30 % of $10.00 cap 14:00:00 30 % of $10.00 cap $3.00" in text
     assert "All 3" in text

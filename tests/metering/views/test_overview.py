@@ -47,7 +47,7 @@ def test_the_month_in_figures(as_alice: Client, url: str) -> None:
     assert "Cost $400.00 ▲ 100 % against $200.00 , 1 – 23 May" in text
     assert "Calls 4 ▲ 300 % against 1" in text
     assert "Unattributed 6.2 % $25.00 , 1 call" in text
-    assert "Unpriced calls 1 1 estimated" in text
+    assert "Unpriced calls 1 25 % estimated" in text
 
 
 @pytest.mark.usefixtures("calls")
