@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from metering import recorder
 from metering.partitions import make_partitions
 from metering.recording.batch import Batch
-from metering.recording.rows import COLUMNS, row
+from metering.recording.rows import COLUMNS
 from metering.recording.writing import Ledger
 from metering.records import encode
 from metering.spooling import segment_path
@@ -75,19 +76,19 @@ class Agencies:
         choose = self.random.randrange
         tokens_in, tokens_out = choose(100, 8000), choose(20, 1500)
         slug = f"client-{client}"
+        model = MODELS[(client + (choose(10) < 2)) % len(MODELS)]
         facts = {
             "id": self._uuid(),
             "at": at,
-            "workspace": workspace,
             "day": "2026-06-15",
+            "stream": bool(choose(2)),
+            "workspace": workspace,
             "client": slug,
             "key": self.keys[workspace, client],
             "key_name": "production",
             "credential": workspace,
             "provider": "openai",
-            "model": MODELS[(client + (choose(10) < 2)) % len(MODELS)],
             "endpoint": "chat.completions",
-            "stream": bool(choose(2)),
             "tags": {
                 "client": slug,
                 "project": f"project-{client}-{choose(3)}",
@@ -95,13 +96,14 @@ class Agencies:
                 "feature": ("chat", "search", "summary")[choose(3)],
             },
             "test": False,
+            "model": model,
         }
         intent = {"kind": "intent"} | facts | {"estimate": {"input_tokens": tokens_in, "cost": tokens_in * 400}}
         result = (
             {"kind": "result"}
             | facts
             | {
-                "requested_model": facts["model"],
+                "requested_model": model,
                 "status": "ok",
                 "http_status": 200,
                 "estimated": False,
@@ -127,7 +129,7 @@ class EventsAlone(Ledger):
     """The recorder's transaction without the rollups."""
 
     def _add_up(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
-        return
+        """Leave the rollups as they are."""
 
 
 class Bench:
@@ -138,16 +140,20 @@ class Bench:
         self.folder = folder
         self.count = count
         self.spool = folder / "calls.spool"
-        self.rows = folder / "calls.copy"
+        self.rows = {form: folder / f"calls.{form}" for form in ("text", "binary")}
         self.cpu: list[float] = []
         self.connection = psycopg.connect(**parameters, autocommit=True)
         with self.connection.cursor() as cursor:
             make_partitions(cursor, [MONTH])
-        with self.spool.open("wb") as spool, self.rows.open("w") as rows:
+        with self.spool.open("wb") as spool:
             for intent, result in Agencies().calls(count):
                 spool.write(encode(intent) + encode(result))
-                rows.write(row(result))
-        self.rows.chmod(0o644)
+        self.record(EventsAlone)
+        for form, path in self.rows.items():
+            query = f"COPY (SELECT {COLUMNS} FROM usage_event ORDER BY admitted_at) TO STDOUT (FORMAT {form})"
+            with path.open("wb") as file, self.connection.cursor().copy(query) as rows:
+                file.writelines(rows)
+            path.chmod(0o644)
 
     def measure(self, way: Callable[[], None], table: str = "usage_event") -> float:
         """Events a second of one way, into empty tables; raises CannotMeasure when not all arrive."""
@@ -162,10 +168,10 @@ class Bench:
             raise CannotMeasure(f"{found} of {self.count} calls arrived in {table}.")
         return self.count / seconds
 
-    def server(self) -> None:
+    def server(self, form: str) -> None:
         """The server reads a file of finished rows."""
         try:
-            self.connection.execute(f"COPY usage_event ({COLUMNS}) FROM '{self.rows}'")
+            self.connection.execute(f"COPY usage_event ({COLUMNS}) FROM '{self.rows[form]}' (FORMAT {form})")
         except (psycopg.errors.UndefinedFile, psycopg.errors.InsufficientPrivilege) as error:
             raise CannotMeasure(
                 f"The server must be on this machine and let a superuser read files: {error}"
@@ -246,10 +252,11 @@ def main() -> None:
 
 def show(bench: Bench, rounds: int) -> None:
     """Run the rounds and print what they gave."""
-    rates: dict[str, list[float]] = {"server-side COPY": [], "recorder, events alone": [], "recorder, with rollups": []}
+    rates: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for name, way, table in (
-            ("server-side COPY", bench.server, "usage_event"),
+            ("server-side COPY", lambda: bench.server("text"), "usage_event"),
+            ("the same, of a binary file", lambda: bench.server("binary"), "usage_event"),
             ("recorder, events alone", lambda: bench.record(EventsAlone), "usage_event"),
             ("recorder, with rollups", lambda: bench.record(Ledger), "daily_usage"),
         ):

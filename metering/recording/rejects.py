@@ -25,13 +25,13 @@ class Rejects:
         self._seen: set[tuple[str, int | str]] = set()
         self._told: Counter[str] = Counter()
 
-    def condemn(self, record: dict[str, Any]) -> None:
-        """Note that PostgreSQL refuses this record for what it is."""
-        self._poison.add(encode(record))
+    def condemn(self, record: bytes | dict[str, Any]) -> None:
+        """Note that PostgreSQL refuses this line, or this record that was made here, for what it is."""
+        self._poison.add(_line(record))
 
-    def check(self, record: dict[str, Any]) -> None:
-        """Raise BadLine for a record that PostgreSQL has refused."""
-        if self._poison and encode(record) in self._poison:
+    def check(self, record: bytes | dict[str, Any]) -> None:
+        """Raise BadLine for what PostgreSQL has refused."""
+        if self._poison and _line(record) in self._poison:
             raise BadLine("PostgreSQL refuses what it holds.")
 
     def put(self, segment: Segment, mark: int | str, line: bytes, reason: object) -> None:
@@ -57,3 +57,7 @@ class Rejects:
         known = key in self._seen
         self._seen.add(key)
         return not known
+
+
+def _line(record: bytes | dict[str, Any]) -> bytes:
+    return record if isinstance(record, bytes) else encode(record)

@@ -1,45 +1,69 @@
-"""A result of the spool as a row of `usage_event`, in PostgreSQL's COPY text format. Pure."""
+"""A result of the spool as a row of `usage_event`, in PostgreSQL's binary COPY format. Pure."""
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-import orjson
+from metering.recording import facts as common
+from metering.recording.binary import EPOCH, bigint, day, integer, jsonb, plain, sixteen
+from metering.recording.facts import Facts
 
 COLUMNS = (
-    "id, admitted_at, workspace_id, day, client, key_id, key_name, credential_id, provider, model, requested_model, "
-    "endpoint, stream, test, source, status, http_status, estimated, flags, input_tokens, cache_read_tokens, "
-    "cache_write_tokens, output_tokens, reasoning_tokens, usage, cost, cost_source, price_version, lines, "
-    "provider_cost, latency_ms, first_byte_ms, tags, basis"
+    f"{common.COLUMNS}, id, admitted_at, http_status, estimated, input_tokens, cache_read_tokens, "
+    "cache_write_tokens, output_tokens, reasoning_tokens, latency_ms, stream, day, model, requested_model, source, "
+    "status, cost_source, price_version, cost, provider_cost, first_byte_ms, flags, usage, lines, basis"
 )
 """The order of a row's columns; `price` is left to its default, which is null."""
 
-NULL = "\\N"
-NOTHING: dict[str, Any] = {}
-ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+BEGINNING = struct.pack(">h", COLUMNS.count(",") + 1)
+NUMBERS = struct.Struct(">i16s iq ih iB iq iq iq iq iq ii iB")
+"""`id` to `stream`: each value with its length before it."""
+
+NO_FLAGS = jsonb([])
+NO_BASIS = jsonb({})
 
 
-def row(result: dict[str, Any]) -> str:
-    """A result as one line of COPY, newline included; its ranges are left for PostgreSQL to check.
+def row(facts: Facts, event: dict[str, Any]) -> bytes:
+    """The row of a result, of which `event` holds all that is not in its facts. PostgreSQL checks what it says.
 
-    Raises KeyError, TypeError, ValueError, OverflowError or AttributeError for a result that is not one.
+    Raises KeyError, TypeError, ValueError, AttributeError, OverflowError or struct.error for what is no result.
     """
-    usage = result["usage"]
-    credential = result["credential"]
-    return (
-        f"{result['id']}\t{moment(result['at'])}\t{result['workspace']}\t{result['day']}\t{text(result['client'])}\t"
-        f"{result['key']}\t{text(result['key_name'])}\t{NULL if credential is None else credential}\t"
-        f"{text(result['provider'])}\t{text(result['model'])}\t{text(result['requested_model'])}\t"
-        f"{text(result['endpoint'])}\t{result['stream']:d}\t{result['test']:d}\t{text(result['source'])}\t"
-        f"{text(result['status'])}\t{result['http_status']:d}\t{result['estimated']:d}\t{_json(result['flags'])}\t"
-        f"{usage.get('input_tokens', 0):d}\t{usage.get('cache_read_tokens', 0):d}\t"
-        f"{usage.get('cache_write_tokens', 0):d}\t{usage.get('output_tokens', 0):d}\t"
-        f"{usage.get('reasoning_tokens', 0):d}\t{_json(usage)}\t{_number(result['cost'])}\t"
-        f"{text(result['cost_source'])}\t{text(result['price_version'])}\t{_json(result['lines'])}\t"
-        f"{_number(result['provider_cost'])}\t{result['latency_ms']:d}\t{_number(result['first_byte_ms'])}\t"
-        f"{_json(result['tags'])}\t{_json(result.get('basis', NOTHING))}\n"
+    usage = event["usage"]
+    count = usage.get
+    # fmt: off
+    numbers = NUMBERS.pack(
+        16, sixteen(event["id"]), 8, event["at"] - EPOCH, 2, event["http_status"], 1, event["estimated"],
+        8, count("input_tokens", 0), 8, count("cache_read_tokens", 0), 8, count("cache_write_tokens", 0),
+        8, count("output_tokens", 0), 8, count("reasoning_tokens", 0), 4, event["latency_ms"], 1, event["stream"],
+    )
+    # fmt: on
+    names = _names(
+        event["model"],
+        event["requested_model"],
+        event["source"],
+        event["status"],
+        event["cost_source"],
+        event["price_version"],
+    )
+    flags, basis = event["flags"], event.get("basis")
+    return b"".join(
+        (
+            BEGINNING,
+            facts.columns,
+            numbers,
+            day(event["day"]),
+            names,
+            bigint(event["cost"]),
+            bigint(event["provider_cost"]),
+            integer(event["first_byte_ms"]),
+            NO_FLAGS if flags == [] else jsonb(flags),
+            jsonb(usage),
+            jsonb(event["lines"]),
+            jsonb(basis) if basis else NO_BASIS,
+        )
     )
 
 
@@ -49,19 +73,10 @@ def moment(microseconds: int) -> str:
     return f"{_second(seconds)}.{rest:06d}Z"
 
 
-@lru_cache(maxsize=16_384)
-def text(value: str) -> str:
-    """A text as COPY reads it; the same few names come again and again."""
-    return value if value.isprintable() and "\\" not in value else value.translate(ESCAPED)
-
-
-def _number(value: int | None) -> str:
-    return NULL if value is None else f"{value:d}"
-
-
-def _json(value: Any) -> str:
-    written = orjson.dumps(value).decode()
-    return written.replace("\\", "\\\\") if "\\" in written else written
+@lru_cache(maxsize=4096)
+def _names(*values: str) -> bytes:
+    """Texts that mostly come together."""
+    return b"".join(map(plain, values))
 
 
 @lru_cache(maxsize=1024)

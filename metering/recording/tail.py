@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metering.recording.batch import MALFORMED, Batch
+from metering.recording.facts import halves
 from metering.recording.orphans import orphan
+from metering.recording.reading import Record, understand
 from metering.recording.rejects import Rejects
-from metering.recording.trail import PIECE_BYTES, Place, Record, Trail, understand
+from metering.recording.trail import PIECE_BYTES, Place, Trail
 from metering.records import BadLine
 from metering.spooling import Piece, Segment, living, lock_path, processes, read
 
@@ -136,9 +138,7 @@ class Tail:
         for line in piece.lines[: room.lines]:
             try:
                 if not trail.announce(line, segment.number):
-                    record = understand(line)
-                    self._add(record, batch)
-                    trail.follow(record, line, segment.number)
+                    self._take_line(trail, segment, line, batch)
             except MALFORMED as error:
                 self.rejects.put(segment, offset, line, error)
             offset += len(line) + 1
@@ -146,15 +146,23 @@ class Tail:
         room.lines -= taken
         return offset if taken < len(piece.lines) else piece.end
 
-    def _add(self, record: Record, batch: Batch) -> None:
-        self.rejects.check(record)
+    def _take_line(self, trail: Trail, segment: Segment, line: bytes, batch: Batch) -> None:
+        """Take a line that announces nothing, as nearly all gateways write it or with its members in another order."""
+        self.rejects.check(line)
+        if told := halves(line):
+            facts, event = told
+            batch.add_event(facts, event, line)
+            trail.close(event["id"])
+            return
+        record = understand(line)
         kind = record["kind"]
         if kind == "result":
-            batch.add_result(record)
+            batch.add_result(record, line)
         elif kind == "refusals":
-            batch.add_refusals(record)
+            batch.add_refusals(record, line)
         elif kind != "intent":
             raise BadLine(f"The kind of the record, {kind!r}, is unknown.")
+        trail.follow(record, line, segment.number)
 
     def _adopt(self, trail: Trail, batch: Batch, room: Room) -> None:
         """Make events of the calls that a dead process had under way; once there are none left, it has ended."""
@@ -165,7 +173,9 @@ class Tail:
             del trail.open[call]
             room.lines -= 1
             try:
-                self._add(orphan(understand(line)), batch)
+                event = orphan(understand(line))
+                self.rejects.check(event)
+                batch.add_result(event)
             except MALFORMED as error:
                 self.rejects.put(trail.places[number].segment, call, line, error)
         if not trail.open:

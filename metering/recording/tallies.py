@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from metering.recording.binary import day, instant, plain, uuid
+from metering.recording.facts import Facts
 from metering.recording.late import ADJUSTMENT, PRICED
-from metering.recording.rows import moment, text
 
 SUMS = (
     "calls",
@@ -21,72 +25,111 @@ SUMS = (
 )
 """The columns that are summed; `last_call_at` follows them."""
 
-SUMMED = "%s" + "\t%d" * len(SUMS) + "\t%s\n"
-"""A row of COPY: the key's columns, the sums, the instant."""
+Kinds = tuple[Callable[[str], bytes], ...]
+USAGE: Kinds = (uuid, day, plain, plain, plain, uuid)
+TAGS: Kinds = (uuid, day, plain, plain)
+"""How the keys of the two rollups are written."""
+FIELDS = struct.Struct(">h")
+NUMBERS = struct.Struct(">" + "iq" * len(SUMS))
 
 OTHER = "other"
 """The name for what is beyond the limits of names, of clients and of tag values alike."""
 
 Parts = tuple[int, ...]
+"""The SUMS of one call or of some, then the last instant."""
 UsageKey = tuple[str, str, str, str, str, str]
 TagKey = tuple[str, str, str, str]
+Group = tuple[Facts, str, str]
+"""Facts, day and model: what calls have in common that are always counted in the same rows."""
 
 
 class Tallies:
-    """By (workspace, day, client, provider, model, key), and by (workspace, day, tag key, tag value)."""
+    """Results by what they have in common, from which come the rows of both rollups."""
 
     def __init__(self) -> None:
-        self.usage: dict[UsageKey, list[Parts]] = {}
-        self.tags: dict[TagKey, list[Parts]] = {}
+        self.groups: defaultdict[Group, list[Parts]] = defaultdict(list)
+        self._rows: tuple[dict[UsageKey, list[Parts]], dict[TagKey, list[Parts]]] | None = None
 
-    def add(self, result: dict[str, Any]) -> None:
+    @property
+    def usage(self) -> dict[UsageKey, list[Parts]]:
+        """By (workspace, day, client, provider, model, key)."""
+        return self._added_up()[0]
+
+    @property
+    def tags(self) -> dict[TagKey, list[Parts]]:
+        """By (workspace, day, tag key, tag value)."""
+        return self._added_up()[1]
+
+    def add(self, facts: Facts, event: dict[str, Any]) -> None:
         """Count one result, of which a row could be made."""
-        parts = _parts(result)
-        workspace, day = result["workspace"], result["day"]
-        key = (workspace, day, result["client"], result["provider"], result["model"], result["key"])
-        self.usage.setdefault(key, []).append(parts)
-        for tag, value in result["tags"].items():
-            self.tags.setdefault((workspace, day, tag, value), []).append(parts)
+        parts = _parts(event)
+        self.groups[facts, event["day"], event["model"]].append(parts)
+        self._rows = None
 
     def fold(self, keys: set[TagKey]) -> None:
-        """Count these tag values, where there are any, as `other`."""
-        for workspace, day, tag, value in keys:
-            parts = self.tags.pop((workspace, day, tag, value), [])
+        """Count these tag values, where there are any, as `other`, until more is added."""
+        for key in keys:
+            parts = self.tags.pop(key, [])
             if parts:
-                self.tags.setdefault((workspace, day, tag, OTHER), []).extend(parts)
+                self.tags.setdefault((*key[:3], OTHER), []).extend(parts)
+
+    def _added_up(self) -> tuple[dict[UsageKey, list[Parts]], dict[TagKey, list[Parts]]]:
+        if self._rows is None:
+            usage: dict[UsageKey, list[Parts]] = {}
+            tags: dict[TagKey, list[Parts]] = {}
+            for (facts, date, model), calls in self.groups.items():
+                parts = _sum(calls)
+                key = (facts.workspace, date, facts.client, facts.provider, model, facts.key)
+                usage.setdefault(key, []).append(parts)
+                for tag, value in facts.tags.items():
+                    tags.setdefault((facts.workspace, date, tag, value), []).append(parts)
+            self._rows = usage, tags
+        return self._rows
 
 
-def _parts(result: dict[str, Any]) -> Parts:
+def _parts(event: dict[str, Any]) -> Parts:
     """The SUMS of one result, then its instant. An adjustment is no call: it only moves tokens and cost.
 
     One that prices a call which had no price takes it out of the unpriced ones.
     """
-    count = result["usage"].get
-    cost = result["cost"]
-    call = result["source"] != ADJUSTMENT
+    count = event["usage"].get
+    cost = event["cost"]
+    call = event["source"] != ADJUSTMENT
     return (
         call,
-        call and result["status"] == "provider_error",
-        cost is None if call else -(PRICED in result["flags"]),
-        call and result["estimated"],
+        call and event["status"] == "provider_error",
+        cost is None if call else -(PRICED in event["flags"]),
+        call and event["estimated"],
         count("input_tokens", 0),
         count("cache_read_tokens", 0),
         count("cache_write_tokens", 0),
         count("output_tokens", 0),
         count("reasoning_tokens", 0),
         cost or 0,
-        result["at"],
+        event["at"],
     )
 
 
-def lines(tally: dict[Any, list[Parts]]) -> str:
-    """A tally in COPY's text format: the key's columns, the SUMS and the last instant, sorted by key.
+def _sum(calls: list[Parts]) -> Parts:
+    """Several as one."""
+    if len(calls) == 1:
+        return calls[0]
+    *sums, moments = zip(*calls, strict=True)
+    return (*map(sum, sums), max(moments))
 
-    The order is what keeps two recorders that add to the same rows from waiting for each other.
+
+def rows(kinds: Kinds, tally: Mapping[Any, list[Parts]]) -> list[bytes]:
+    """A tally in COPY's binary format: the key's columns, the SUMS and the last instant, sorted by key.
+
+    The order is what keeps two recorders that add to the same rows from waiting for each other. Raises Malformed when
+    a sum is too big.
     """
+    beginning = FIELDS.pack(len(kinds) + len(SUMS) + 1)
     written = []
     for key in sorted(tally):
-        *sums, moments = zip(*tally[key], strict=True)
-        columns = "\t".join(map(text, key))
-        written.append(SUMMED % (columns, *map(sum, sums), moment(max(moments))))
-    return "".join(written)
+        *sums, last = _sum(tally[key])
+        numbers = [8] * len(SUMS) * 2
+        numbers[1::2] = sums
+        columns = [kind(value) for kind, value in zip(kinds, key, strict=True)]
+        written.append(b"".join((beginning, *columns, NUMBERS.pack(*numbers), instant(last))))
+    return written

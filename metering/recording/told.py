@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from metering.recording.batch import Batch
 
-OURS = ("proxy", ADJUSTMENT)
+OURS = {"proxy", ADJUSTMENT}
 TURN = """
 SELECT pg_advisory_xact_lock(number)
 FROM (SELECT DISTINCT hashtextextended(id, 1) AS number FROM unnest(%s::text[]) id ORDER BY 1) AS ordered
@@ -27,10 +27,9 @@ WHERE id = ANY(%s::uuid[]) AND source NOT IN ('proxy', 'adjustment')
 
 def drop_told_before(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     """Take out of the batch what its workspace has told before."""
-    told = [result for result in batch.results if result["source"] not in OURS]
-    if not told:
+    if batch.sources <= OURS:
         return
-    ids = sorted({result["id"] for result in told})
+    ids = sorted({result["id"] for result in batch.results if result["source"] not in OURS})
     cursor.execute(TURN, [ids])
     known = set(cursor.execute(KNOWN, [ids]).fetchall())
     kept = []

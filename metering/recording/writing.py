@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -12,18 +12,21 @@ import psycopg
 
 from metering.partitions import ahead, make_partitions
 from metering.recording.batch import Batch
+from metering.recording.binary import HEAD, TAIL, Malformed
+from metering.recording.facts import facts_of
 from metering.recording.late import adjustments
 from metering.recording.names import Names
 from metering.recording.rows import COLUMNS, moment, row
 from metering.recording.settlement import settle, share_workspaces
-from metering.recording.tallies import SUMS, lines
+from metering.recording.tallies import SUMS, TAGS, USAGE, rows
 from metering.recording.told import drop_told_before
 
 CHANNEL = "tokonomics_recorded"
 """Notified with the id of each workspace that got something new."""
 
-DAY = 86_400_000_000
 CHUNK = 1000
+PIECE = 500
+"""How many rows are sent at once, of half a kilobyte each."""
 
 BEGIN = """
 SET lock_timeout = '10s';
@@ -87,8 +90,8 @@ class Ledger:
         self.connection = psycopg.connect(**{**parameters, "application_name": "tokonomics recorder"}, autocommit=True)
         self.connection.execute(BEGIN + TABLES)
         self.names = Names()
-        self.days: set[int] = set()
-        """Days since 1970, in UTC, that have a partition."""
+        self.days: set[date] = set()
+        """Days, in UTC, that have a partition."""
 
     def close(self) -> None:
         """Hang up, whatever state the connection is in."""
@@ -124,10 +127,10 @@ class Ledger:
             beyond = self.names.admit(cursor, batch)
             share_workspaces(cursor, batch)
             drop_told_before(cursor, batch)
-            if batch.results:
+            if batch.rows:
                 self._insert(cursor, batch)
                 batch.tallies.fold(beyond)
-                add_up(cursor, batch)
+                self._add_up(cursor, batch)
             if batch.refusals:
                 keys = sorted(batch.refusals)
                 cursor.execute(REFUSALS, [*map(list, zip(*keys, strict=True)), [batch.refusals[key] for key in keys]])
@@ -138,10 +141,10 @@ class Ledger:
             )
 
     def _make_partitions(self, batch: Batch) -> None:
-        days = {result["at"] // DAY for result in batch.results} - self.days
+        days = batch.days - self.days
         if days:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                make_partitions(cursor, {date(1970, 1, 1) + timedelta(days=number) for number in days})
+                make_partitions(cursor, days)
             self.days |= days
 
     def _advance(self, cursor: psycopg.Cursor[Any], moves: dict[str, tuple[int, int]]) -> None:
@@ -154,33 +157,42 @@ class Ledger:
         """Add the events; a batch in which all are new, which is nearly every one, needs no second look at them."""
         try:
             with self.connection.transaction():
-                _copy(cursor, "usage_event", COLUMNS, "".join(batch.rows))
+                _copy(cursor, "usage_event", COLUMNS, batch.rows)
         except psycopg.errors.UniqueViolation:
             add_new(cursor, batch)
+
+    def _add_up(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+        add_up(cursor, batch)
 
 
 def add_new(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     """Insert what is not there yet, and correct the estimates that stand in the place of an exact result."""
-    results = batch.results
-    _copy(cursor, "arrived", COLUMNS, "".join(batch.rows))
+    _copy(cursor, "arrived", COLUMNS, batch.rows)
     inserted = {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
-    late = adjustments(cursor, [result for result in results if result["id"] not in inserted])
+    late = adjustments(cursor, [result for result in batch.results if result["id"] not in inserted])
     if late:
         cursor.execute("TRUNCATE arrived")
-        _copy(cursor, "arrived", COLUMNS, "".join(map(row, late)))
+        _copy(cursor, "arrived", COLUMNS, [row(facts_of(event), event) for event in late])
         inserted |= {identifier for (identifier,) in cursor.execute(INSERT_NEW)}
-        batch.results = [*results, *late]
-    batch.keep(inserted)
+    batch.keep(inserted, late)
 
 
 def add_up(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     """Add to the rollups what the batch holds now."""
-    for table, tally in (("daily_usage", batch.tallies.usage), ("daily_tag_usage", batch.tallies.tags)):
-        columns = f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at"
-        _copy(cursor, f"more_{table}", columns, lines(tally))
+    tallies = batch.tallies
+    for table, kinds, tally in (("daily_usage", USAGE, tallies.usage), ("daily_tag_usage", TAGS, tallies.tags)):
+        try:
+            added = rows(kinds, tally)
+        except Malformed as error:
+            raise psycopg.errors.NumericValueOutOfRange("The calls of a batch sum up to more than fits.") from error
+        _copy(cursor, f"more_{table}", f"{ROLLUPS[table]}, {', '.join(SUMS)}, last_call_at", added)
         cursor.execute(UPSERTS[table])
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, columns: str, rows: str) -> None:
-    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-        copy.write(rows)
+def _copy(cursor: psycopg.Cursor[Any], table: str, columns: str, lines: list[bytes]) -> None:
+    """Send rows in pieces: while the server reads one, the next is on its way."""
+    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(HEAD)
+        for start in range(0, len(lines), PIECE):
+            copy.write(b"".join(lines[start : start + PIECE]))
+        copy.write(TAIL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metering.recording.facts import facts_of
 from metering.recording.orphans import orphan
 from metering.recording.rows import row
 from tests.spooled import intent
@@ -18,7 +19,7 @@ def test_an_orphan_is_charged_what_its_intent_expected() -> None:
     assert event["usage"] == {"input_tokens": 250}
     assert (event["cost"], event["cost_source"], event["estimated"]) == (100_000, "catalogue", True)
     assert (event["status"], event["http_status"], event["flags"]) == ("aborted", 0, ["orphan"])
-    assert row(event)
+    assert row(facts_of(event), event)
 
 
 def test_an_orphan_of_unknown_price_stays_unpriced() -> None:
