@@ -46,7 +46,7 @@ XAI_CHAT, XAI_RESPONSES = with_cost(cost_in_ticks)
 
 def _pictures(prefix: str, reader: Callable[[], Reader] = MediaReader) -> tuple[Endpoint, ...]:
     """Pictures, which are not priced by what an answer counts."""
-    return untold("images.generations", f"{prefix}/images/(?:generations|edits)", reader)
+    return untold("images.generations", f"{prefix}/images/(?:generations|edits)", reader, form=True)
 
 
 def _rerank(prefix: str) -> tuple[Endpoint, ...]:
