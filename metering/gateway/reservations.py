@@ -144,7 +144,7 @@ class Reservations:
                     self._refuse(batch, error)
                     continue
                 for (_, told), verdict in zip(batch, verdicts, strict=True):
-                    told(verdict)
+                    _tell(told, verdict)
         finally:
             self.working = None
 
@@ -205,7 +205,7 @@ class Reservations:
             batch += self.waiting
             self.waiting.clear()
         for _, told in batch:
-            told(None)
+            _tell(told, None)
 
     def _back(self) -> None:
         if self.away:
@@ -236,6 +236,14 @@ class Reservations:
             self.connection = connection
             await prepare(connection.pgconn, RESERVING, RESERVE)
         return self.connection.pgconn
+
+
+def _tell(told: Told, verdict: Verdict | None) -> None:
+    """One call that stumbles over its verdict must not keep it from the others."""
+    try:
+        told(verdict)
+    except Exception:
+        logger.exception("A call could not go on after its caps were checked: this is a bug")
 
 
 def _verdict(row: Row, caps: list[Cap], ends: list[dt.datetime]) -> Verdict:

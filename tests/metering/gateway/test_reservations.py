@@ -190,6 +190,19 @@ def test_without_the_database_the_answer_is_at_once(workspace: Workspace) -> Non
     run(test, host="127.0.0.1", port=1)
 
 
+def test_a_call_that_stumbles_keeps_the_verdict_from_no_other(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    limited = budget(workspace, 100)
+
+    async def test(reservations: Reservations) -> None:
+        reservations.reserve(hold(workspace, 1, limited), lambda _: int("none"))
+        assert codes(await ask(reservations, hold(workspace, 1, limited))) == ["admitted"]
+
+    run(test)
+    assert "this is a bug" in caplog.text
+
+
 def test_a_restart_of_the_database_refuses_nobody(workspace: Workspace) -> None:
     limited = budget(workspace, 100)
 
