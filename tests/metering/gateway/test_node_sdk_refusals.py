@@ -84,10 +84,12 @@ def test_openai_sends_one_request_and_says_why(gateway: Running, tmp_path: Path,
     assert refusals(gateway) == [["budget_exhausted", 1]]
 
 
-def test_ai_sends_one_request_and_says_why(gateway: Running, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "error_name"), [("openai", "Error"), ("ai", "AI_APICallError")])
+def test_status_402_is_one_request(gateway: Running, tmp_path: Path, name: str, error_name: str) -> None:
     [key] = gateway.gateway.directory.keys.values()
     key.workspace.budget_status = 402
-    error = ask(gateway, "ai", tmp_path)
+    error = ask(gateway, name, tmp_path)
+    assert (error["name"], error["status"]) == (error_name, 402)
     assert USED_UP in error["message"]
     assert refusals(gateway) == [["budget_exhausted", 1]]
 
