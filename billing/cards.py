@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Context = tuple[tuple[str, str], ...]
 """What beside the model decides a price: `(("service_tier", "flex"),)`, `(("speed", "fast"),)`."""
 
+Asked = tuple[str, tuple[str, ...], Context]
+
 REMEMBERED = 4096
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -31,7 +33,7 @@ class RateCards(ABC):
     """Rate cards by provider, model, moment and context. Bounded, and safe to share between threads."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered: dict[tuple[str, str, Context], Remembered] = {}
+        self._remembered: dict[Asked, Remembered] = {}
         self._room = remembered
         self._lock = Lock()
 
@@ -40,23 +42,41 @@ class RateCards(ABC):
 
         `provider` is the catalogue's id: `openai`, `google`, `x-ai`, `sandbox`; of a custom server `own/<slug>`.
         """
-        key = (provider, model, context)
+        return self.card_of(provider, (model,), moment, context)
+
+    def card_of(
+        self, provider: str, models: tuple[str, ...], moment: datetime, context: Context = ()
+    ) -> RateCard | None:
+        """The card of the first of a model's names that has one; an empty name is none.
+
+        A later name comes first where it is the one that somebody has given a price of its own.
+        """
+        key = (provider, models, context)
         found = self._remembered.get(key)
-        if found is None or not found.since <= moment < found.until:
-            found = self.look_up(provider, model, moment, context)
+        if found is None or not found[0] <= moment < found[1]:
+            found = self._choose(provider, models, moment, context)
             self._remember(key, found)
-        return found.card
+        return found[2]
 
     @abstractmethod
     def look_up(self, provider: str, model: str, moment: datetime, context: Context) -> Remembered:
         """Work a card out, however long that takes."""
+
+    def _choose(self, provider: str, models: tuple[str, ...], moment: datetime, context: Context) -> Remembered:
+        since, until, chosen = BEGINNING, END, None
+        for model in dict.fromkeys(filter(None, models)):
+            found = self.look_up(provider, model, moment, context)
+            since, until = max(since, found.since), min(until, found.until)
+            if found.card is not None and (chosen is None or (found.card.named and not chosen.named)):
+                chosen = found.card
+        return Remembered(since, until, chosen)
 
     def forget(self) -> None:
         """Work every card out anew: the prices have changed."""
         with self._lock:
             self._remembered = {}
 
-    def _remember(self, key: tuple[str, str, Context], found: Remembered) -> None:
+    def _remember(self, key: Asked, found: Remembered) -> None:
         with self._lock:
             self._remembered.pop(key, None)
             while len(self._remembered) >= self._room:

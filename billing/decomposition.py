@@ -151,5 +151,4 @@ def _price_over(price: Decimal | TieredPrices, input_tokens: int) -> Decimal:
 
 
 def _rate(unit: Unit, price: Decimal) -> Rate:
-    unit_price = price / unit.per
-    return Rate(unit.name, price, unit.per, unit_price, unit_price * unit.per == price)
+    return Rate.of(unit.name, price, unit.per)

@@ -11,7 +11,9 @@ import re
 from decimal import Decimal
 
 NANO = 1_000_000_000
+HALF = NANO // 2
 MINUS = "−"
+ATTO = 10**18
 LARGEST = 2**63 - 1
 """The largest amount of nano-USD that the ledger's bigint columns hold: 9.2 billion dollars."""
 
@@ -33,6 +35,32 @@ def to_nano(amount: Decimal) -> int:
     if not amount.is_finite():
         raise InvalidAmount(f"{amount} is not an amount of money.")
     return round(amount * NANO)
+
+
+def attos(amount: Decimal) -> int | None:
+    """An amount of USD as a whole number of 10⁻¹⁸ dollars; None where it is none, or not finite."""
+    if not amount.is_finite():
+        return None
+    numerator, denominator = amount.as_integer_ratio()
+    whole, rest = divmod(numerator * ATTO, denominator)
+    return None if rest else whole
+
+
+def nano_of_attos(amount: int) -> int:
+    """A number of 10⁻¹⁸ dollars in nano-USD: `to_nano` without a Decimal."""
+    nano, rest = divmod(amount, NANO)
+    if rest < HALF or (rest == HALF and not nano & 1):
+        return nano
+    return nano + 1
+
+
+def atto_text(amount: int) -> str:
+    """A number of 10⁻¹⁸ dollars as exact USD in plain digits: `plain_text` without a Decimal."""
+    if 0 < amount < ATTO:
+        return f"0.{amount:018d}".rstrip("0")
+    whole, rest = divmod(abs(amount), ATTO)
+    digits = f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
+    return f"-{digits}" if amount < 0 else digits
 
 
 def usd(nano: int) -> Decimal:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache, partial
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
-from billing.money import plain_text, to_nano
+from billing.money import atto_text, attos, nano_of_attos, plain_text, to_nano
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,30 +30,34 @@ class Line(NamedTuple):
     unit_price: Decimal
     amount: Decimal
 
-    def texts(self) -> list[str | int]:
-        """The line as an event keeps it: unit, count, unit price and amount, the money as exact plain text."""
-        unit, count, unit_price, amount = self
-        return [unit, count, _price_text(unit_price), plain_text(amount)]
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A list price: `price` USD for `per` of `unit`.
 
-_line: Callable[[tuple[str, int, Decimal, Decimal]], Line] = partial(tuple.__new__, Line)
-"""A line from its fields; its own constructor is a Python function, which costs more than the arithmetic."""
-
-
-class Rate(NamedTuple):
-    """A list price: `price` USD for `per` of `unit`."""
+    `unit_price` is exactly `price / per` where `exact`: not so for a price an hour, charged by the second. `attos` is
+    the unit price in 10⁻¹⁸ dollars, None where it is no whole number of them; `text` is it in plain digits.
+    """
 
     unit: str
     price: Decimal
     per: int
     unit_price: Decimal
     exact: bool
-    """Whether `unit_price` is exactly `price / per`: not so for a price an hour, charged by the second."""
+    attos: int | None
+    text: str
+
+    @classmethod
+    def of(cls, unit: str, price: Decimal, per: int) -> Rate:
+        """The rate of a price."""
+        unit_price = price / per
+        exact = unit_price * per == price
+        return cls(unit, price, per, unit_price, exact, attos(unit_price) if exact else None, plain_text(unit_price))
 
     def line(self, count: int) -> Line:
         """The explanation of `count` units at this price."""
-        unit, price, per, unit_price, exact = self
-        return _line((unit, count, unit_price, unit_price * count if exact else price * count / per))
+        amount = self.unit_price * count if self.exact else self.price * count / self.per
+        return Line(self.unit, count, self.unit_price, amount)
 
 
 class Band(NamedTuple):
@@ -63,15 +67,36 @@ class Band(NamedTuple):
     rates: tuple[Rate, ...]
 
 
+Counted = tuple[Rate, int]
+"""How many of its unit a call is charged at a rate."""
+
+
 class Charge(NamedTuple):
     """What a call costs, and why. `cost` is in nano-USD: the sum of the lines' exact amounts, rounded once."""
 
     cost: int
-    lines: tuple[Line, ...]
+    counted: list[Counted]
     model: str = ""
     """The model as it was looked up: the last part's, when a call has several."""
     source: str = ""
     version: str = ""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The explanation of the cost, line by line."""
+        return tuple([rate.line(count) for rate, count in self.counted])
+
+    def texts(self) -> list[list[str | int]]:
+        """The lines as an event keeps them: unit, count, unit price and amount, the money as exact plain text."""
+        return [
+            [
+                rate.unit,
+                count,
+                rate.text,
+                plain_text(rate.line(count).amount) if rate.attos is None else atto_text(rate.attos * count),
+            ]
+            for rate, count in self.counted
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +159,14 @@ class RateCard:
         tariff = self.tariff
         counts = tariff.own_counts(usage)
         rates = tariff.rates_at(usage.input_tokens) if tariff.bands else tariff.rates
-        amount = ZERO
-        lines = []
-        for rate, count in zip(rates, counts):  # noqa: B905 -- 0.1 µs
-            if count > 0:
-                line = rate.line(count)
-                amount += line[3]
-                lines.append(line)
-        return Charge(to_nano(amount), tuple(lines), self.model, self.source, self.version)
+        counted = list(compress(zip(rates, counts, strict=True), counts))
+        return Charge(cost_of(counted), counted, self.model, self.source, self.version)
 
     def input_cost(self, tokens: int) -> int | None:
         """Nano-USD of a plain prompt of so many tokens; None where prompts have no price by the token."""
         for rate in self.tariff.rates_at(tokens):
             if rate.unit == "input_tokens":
-                return to_nano(rate.unit_price * tokens)
+                return cost_of([(rate, tokens)])
         return None
 
     def prices(self, usage: Usage) -> bool:
@@ -160,15 +179,15 @@ class RateCard:
         return covered or self.tariff.free or "requests" in priced
 
 
-_price_text = lru_cache(maxsize=4096)(plain_text)
-
-
-def total(lines: Iterable[Line]) -> int:
-    """The nano-USD of some lines: summed exactly, rounded once."""
-    amount = ZERO
-    for line in lines:
-        amount += line.amount
-    return to_nano(amount)
+def cost_of(counted: Iterable[Counted]) -> int:
+    """The nano-USD of some counts at their rates: summed exactly, rounded once."""
+    whole, rest = 0, ZERO
+    for rate, count in counted:
+        if rate.attos is None:
+            rest += rate.line(count).amount
+        else:
+            whole += rate.attos * count
+    return nano_of_attos(whole) if rest is ZERO else to_nano(rest + Decimal(whole).scaleb(-18))
 
 
 def families_of(usage: Usage) -> tuple[str, ...]:

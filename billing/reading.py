@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from billing.pricing import ZERO, Charge, Line, total
+from billing.pricing import Charge, cost_of
 from metering.usage import Part, Reading, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from billing.cards import Context, RateCards
-    from billing.pricing import RateCard
+    from billing.pricing import Counted
 
 # Service tiers as answers name them (lower case) → the catalogue's context; every other tier stands for itself.
 # Google: `trafficType` of Vertex AI. Anthropic: a batch is a service tier in its answers.
@@ -53,11 +55,11 @@ def charge_reading(
     """
     context = price_context(reading)
     if reading.usage is not None and not reading.parts:
-        card = _card(catalogue, provider, (reading.model, requested_model), moment, context)
+        card = catalogue.card_of(provider, (reading.model, requested_model), moment, context)
         return card.charge(reading.usage) if card is not None and card.prices(reading.usage) else None
     charges = []
     for models, usage in _parts(reading, requested_model):
-        card = _card(catalogue, provider, models, moment, context)
+        card = catalogue.card_of(provider, models, moment, context)
         if card is None or not card.prices(usage):
             return None
         charges.append(card.charge(usage))
@@ -66,11 +68,14 @@ def charge_reading(
 
 def price_context(reading: Reading) -> Context:
     """What beside model and moment decides the price of an answer: its service tier, and what the reader names."""
-    tier = reading.service_tier.lower()
-    context = CONTEXTS.get(tier)
-    if context is None:
-        context = (("service_tier", tier),)
+    context = _tier_context(reading.service_tier)
     return (*context, *reading.context) if reading.context else context
+
+
+@lru_cache(maxsize=256)
+def _tier_context(tier: str) -> Context:
+    tier = tier.lower()
+    return CONTEXTS.get(tier, (("service_tier", tier),))
 
 
 def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...], Usage]]:
@@ -80,32 +85,17 @@ def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...]
     return [(answered if part.model in own else (part.model,), part.usage) for part in reading.parts]
 
 
-def _card(
-    catalogue: RateCards, provider: str, models: tuple[str, ...], moment: datetime, context: Context
-) -> RateCard | None:
-    """The first name's card, unless a later name is the one that somebody has given a price of its own."""
-    first = None
-    for model in dict.fromkeys(models):
-        card = catalogue.rate_card(provider, model, moment, context) if model else None
-        if card is not None and (first is None or (card.named and not first.named)):
-            first = card
-    return first
-
-
 def _together(charges: list[Charge]) -> Charge | None:
     if len(charges) < 2:
         return charges[0] if charges else None
-    lines = tuple(_merged(line for charge in charges for line in charge.lines))
-    last = charges[-1]
-    return Charge(total(lines), lines, last.model, last.source, last.version)
+    counted = _merged(pair for charge in charges for pair in charge.counted)
+    return charges[-1]._replace(cost=cost_of(counted), counted=counted)
 
 
-def _merged(lines: Iterable[Line]) -> Iterable[Line]:
-    """Lines of the same unit and price as one."""
-    merged: dict[tuple[object, ...], Line] = {}
-    for line in lines:
-        same = merged.get((line.unit, line.unit_price), line._replace(count=0, amount=ZERO))
-        merged[line.unit, line.unit_price] = line._replace(
-            count=same.count + line.count, amount=same.amount + line.amount
-        )
-    return merged.values()
+def _merged(counted: Iterable[Counted]) -> list[Counted]:
+    """Counts of the same unit at the same price as one."""
+    merged: dict[tuple[str, Decimal], Counted] = {}
+    for rate, count in counted:
+        same, before = merged.get((rate.unit, rate.unit_price), (rate, 0))
+        merged[rate.unit, rate.unit_price] = same, before + count
+    return list(merged.values())

@@ -105,7 +105,7 @@ class Calls:
             "cost": 0 if failed else charge and charge.cost,
             "cost_source": "free" if failed else charge.source if charge else "",
             "price_version": charge.version if charge else "",
-            "lines": [line.texts() for line in charge.lines] if charge else [],
+            "lines": charge.texts() if charge else [],
             "provider_cost": None,
             "latency_ms": first + usage.output_tokens * self.random.randrange(6, 14),
             "first_byte_ms": first,

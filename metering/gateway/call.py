@@ -252,7 +252,7 @@ class Call:
             "cost": self.cost,
             "cost_source": source,
             "price_version": charge.version if charge else "",
-            "lines": [line.texts() for line in charge.lines] if charge else [],
+            "lines": charge.texts() if charge else [],
             "provider_cost": reading.provider_cost,
             "latency_ms": self.elapsed_ms(),
             "first_byte_ms": self.first_byte_ms,

@@ -152,7 +152,7 @@ def _priced(cost: int | None, source: str, charge: Charge | None) -> dict[str, A
         "cost": cost,
         "cost_source": source,
         "price_version": charge.version if charge else "",
-        "lines": [line.texts() for line in charge.lines] if charge else [],
+        "lines": charge.texts() if charge else [],
         "provider_cost": None,
     }
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.decomposition import tariff
+from billing.money import atto_text, attos, nano_of_attos, plain_text, to_nano
 from billing.pricing import Line, RateCard
 from metering.usage import COUNTS, Usage
 
@@ -174,3 +175,32 @@ def test_more_of_a_whole_never_costs_less(usage: Usage) -> None:
 )
 def test_a_card_knows_what_it_has_no_price_for(prices: Prices, usage: Usage, priced: bool) -> None:
     assert card(prices).prices(usage) is priced
+
+
+@given(
+    USAGES, st.sampled_from([EVERYTHING, {**EVERYTHING, "input_mtok": Decimal(1) / 3, "audio_hours": Decimal("0.111")}])
+)
+def test_the_texts_of_a_charge_are_its_lines(usage: Usage, prices: Prices) -> None:
+    charge = card(prices).charge(usage)
+    assert charge.texts() == [
+        [line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in charge.lines
+    ]
+    assert charge.cost == to_nano(sum((line.amount for line in charge.lines), Decimal(0)))
+
+
+@given(st.integers(min_value=-(10**20), max_value=10**24))
+def test_whole_attos_are_what_the_decimal_is(amount: int) -> None:
+    dollars = Decimal(amount).scaleb(-18)
+    assert attos(dollars) == amount
+    assert atto_text(amount) == plain_text(dollars)
+    assert nano_of_attos(amount) == to_nano(dollars)
+
+
+@pytest.mark.parametrize("amount", [10**9 // 2, 3 * 10**9 // 2, 10**9 // 2 + 1, 10**9 // 2 - 1, 0])
+def test_half_a_nano_dollar_is_rounded_to_even(amount: int) -> None:
+    assert nano_of_attos(amount) == to_nano(Decimal(amount).scaleb(-18))
+
+
+def test_a_price_with_more_digits_is_no_whole_number_of_attos() -> None:
+    assert attos(Decimal("1E-19")) is None
+    assert attos(Decimal("NaN")) is None
