@@ -37,10 +37,11 @@ class StreamAnswer:
     `hide_usage` keeps the extra usage chunk from the client; only then are bytes held back until an event is complete.
     """
 
-    __slots__ = ("_decoder", "_head", "_held", "_hides", "_inflater", "_reader", "terminal")
+    __slots__ = ("_alike", "_decoder", "_head", "_held", "_hides", "_inflater", "_reader", "terminal")
 
     def __init__(self, reader: Reader, headers: Headers | None = None, *, hide_usage: bool = False) -> None:
         self.terminal = False
+        self._alike = False
         self._reader = reader
         self._inflater = inflater(headers or [])
         self._hides = hide_usage and self._inflater is None
@@ -49,11 +50,15 @@ class StreamAnswer:
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Read a chunk; what goes on to the client now."""
+        """Read a chunk; what goes on to the client now: `chunk` itself, nearly always."""
+        if self._alike and self._reader.again(chunk):
+            return chunk
         decoder = self._decoder
         if decoder is None or self._inflater is not None:
             return self._feed_first(chunk)
-        if decoder.is_whole(chunk) and self._reader.skim(chunk):  # nearly all of a stream
+        # After an event that came whole and was skimmed, nothing waits for its end: one like it is whole as well.
+        self._alike = decoder.is_whole(chunk) and self._reader.skim(chunk)
+        if self._alike:
             return chunk
         passed = self._take(decoder.decode(chunk))
         return passed if self._hides else chunk

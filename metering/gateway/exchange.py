@@ -128,7 +128,7 @@ class MeteredExchange:
             self.call.let_go()
             self.headers = []
 
-    def body(self, data: bytes) -> None:
+    def body(self, data: bytes, chunk: bytes = b"") -> None:
         if self.answer is None:
             self._buffer(data)
             return
@@ -137,7 +137,7 @@ class MeteredExchange:
         if self.answer.terminal and not self.recorded:
             self._record_stream()
         if passing:
-            self._emit(passing)
+            self._emit(passing, chunk if passing is data else b"")
 
     def end(self) -> None:
         self.connection = None
@@ -208,11 +208,11 @@ class MeteredExchange:
         reading = self.answer.finish()
         self._record(reading, status="provider_error" if reading.error else "ok")
 
-    def _emit(self, data: bytes) -> None:
+    def _emit(self, data: bytes, chunk: bytes = b"") -> None:
         if self.held is not None:
             self.held.append(lambda: self._send(data))
         elif self.client is not None:
-            self.client.send(data)
+            self.client.send(data, chunk)
 
     def _send(self, data: bytes) -> None:
         if self.client is not None:

@@ -52,8 +52,8 @@ class Sink(Protocol):
     def head(self, status: int, headers: Headers) -> None:
         """The answer's head; header names are in lower case."""
 
-    def body(self, data: bytes) -> None:
-        """A piece of the answer's body."""
+    def body(self, data: bytes, chunk: bytes = b"") -> None:
+        """A piece of the answer's body. `chunk`: it came as one chunk, and these are its bytes, framing included."""
 
     def end(self) -> None:
         """The answer is complete."""

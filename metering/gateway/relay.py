@@ -80,8 +80,8 @@ class Relay:
             self.connection.close()
             self.client.finish()
 
-    def body(self, data: bytes) -> None:
-        self.client.send(data)
+    def body(self, data: bytes, chunk: bytes = b"") -> None:
+        self.client.send(data, chunk)
 
     def end(self) -> None:
         self.connection = None

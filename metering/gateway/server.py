@@ -302,10 +302,12 @@ class Downstream(asyncio.Protocol):
         """Forget the request's body, which a long answer does not need any more."""
         self.request_in_hand.body = b""
 
-    def send(self, data: bytes) -> None:
-        """Send a piece of the body."""
+    def send(self, data: bytes, chunk: bytes = b"") -> None:
+        """Send a piece of the body; `chunk` is `data` framed as one chunk, where somebody has that already."""
         if data:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+            if self.chunked:
+                data = chunk or b"%x\r\n%b\r\n" % (len(data), data)
+            self.transport.write(data)
 
     def finish(self) -> None:
         """End the body."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from metering.gateway.origin import Headers, Origin, Sink
 
+LINE_END = b"\r\n"
 LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 NO_BODY_LENGTH = (204, 304)
 
@@ -30,6 +32,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "alive",
+        "between",
         "headers",
         "idle_since",
         "parser",
@@ -44,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, pool: Idle) -> None:
         self.pool = pool
         self.alive = True
+        self.between = False
         self.sink: Sink | None = None
         self.parser = httptools.HttpResponseParser(self)
         self.headers: Headers = []
@@ -83,6 +87,12 @@ class UpstreamConnection(asyncio.Protocol):
         if self.sink is None:  # bytes that nobody asked for: the connection can't be trusted any more
             self.close()
             return
+        if self.between:
+            size = size_line(len(data))
+            if size is not None and data.startswith(size) and data.endswith(LINE_END):  # one chunk: no need to parse
+                self.sink.body(data[len(size) : -2], data)
+                return
+        self.between = False
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -91,6 +101,8 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             if self.pieces:
                 self._hand_over()
+            if self.between:
+                self.between = data.endswith(LINE_END)  # else the next chunk has begun
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.alive = False
@@ -133,7 +145,14 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         self.pieces.append(data)
 
+    def on_chunk_header(self) -> None:
+        self.between = False
+
+    def on_chunk_complete(self) -> None:
+        self.between = True
+
     def on_message_complete(self) -> None:
+        self.between = False
         if not self.status:
             self.headers = []
             return
@@ -146,6 +165,19 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
         if sink is not None:
             sink.end()
+
+
+@lru_cache(maxsize=4096)
+def size_line(length: int) -> bytes | None:
+    """How a chunk of a body begins that is `length` bytes with its framing and not the last, as we write it ourselves.
+
+    None where no chunk is that long. (RFC 9112, section 7.1: the size in hexadecimal, its data, each with a line end.)
+    """
+    for digits in range(1, 8):
+        size = length - digits - 4
+        if size > 0 and len(line := b"%x" % size) == digits:
+            return line + LINE_END
+    return None
 
 
 class Idle:

@@ -35,6 +35,9 @@ class Reader(Protocol):
     def skim(self, event: bytes) -> bool:
         """Whether an event is nothing but a piece of text, which is counted now: `read` need not see it."""
 
+    def again(self, event: bytes) -> bool:
+        """Whether an event is the one skimmed last with another text, which is counted now."""
+
     def reading(self) -> Reading:
         """What was learnt so far."""
 

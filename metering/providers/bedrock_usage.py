@@ -127,6 +127,10 @@ class InvokeReader:
         """Whether an event is nothing but a piece of text: never, they are wrapped."""
         return False
 
+    def again(self, event: bytes) -> bool:
+        """Whether an event is the one skimmed last with another text: never."""
+        return False
+
     def read(self, document: Any) -> None:
         """Take one more document. Never raises, whatever JSON it is."""
         if type(document) is not dict:

@@ -23,6 +23,7 @@ NO_TEXT = frozenset(
 
 PLAIN = rb"([ !#-\[\]-~]*)"
 """The inside of a JSON string that is ASCII without escapes: as many characters as bytes."""
+INSIDE = re.compile(PLAIN)
 
 
 class Counts:
@@ -81,7 +82,7 @@ def _number(value: Any) -> float | None:
 class AnswerReader:
     """The frame of a reader: `fold` takes an object, `measure` turns the last usage object into canonical counts."""
 
-    __slots__ = ("characters", "error", "events", "model", "partial", "raw", "terminal", "text", "tier")
+    __slots__ = ("around", "characters", "error", "events", "model", "partial", "raw", "terminal", "text", "tier")
 
     def __init__(self) -> None:
         self.terminal = False
@@ -89,6 +90,7 @@ class AnswerReader:
         self.characters = 0
         self.events = 0
         self.text = bytearray()
+        self.around: tuple[bytes, bytes] = (b"", b"")
         self.model = ""
         self.tier = ""
         self.error = ""
@@ -103,18 +105,34 @@ class AnswerReader:
         """Count an event that is nothing but text without parsing it; False, with nothing counted, for any other."""
         return False
 
+    def again(self, event: bytes) -> bool:
+        """Count an event that differs from the one skimmed last in its text alone: it can't be more than text either.
+
+        False, with nothing counted, for any other; only after an event was skimmed.
+        """
+        before, after = self.around
+        start, end = len(before), len(event) - len(after)
+        if not (event.startswith(before) and event.endswith(after) and INSIDE.fullmatch(event, start, end)):
+            return False
+        self._count(event, start, end)
+        return True
+
     def skim_text(self, event: bytes, piece: re.Pattern[bytes]) -> bool:
         """Count the text that `piece` finds (its only group); False where there is none, or it needs parsing."""
         found = piece.search(event)
         if found is None:
             return False
         start, end = found.span(1)
+        self.around = event[:start], event[end:]
+        self._count(event, start, end)
+        return True
+
+    def _count(self, event: bytes, start: int, end: int) -> None:
         if end > start:
             self.characters += end - start
             self.events += 1
             if (room := MOST_KEPT - len(self.text)) > 0:
                 self.text += event[start : min(end, start + room)]
-        return True
 
     def fold(self, document: Object) -> None:
         """Take one more object."""
