@@ -6,7 +6,7 @@
  *
  * The file holds one whole request, head and body. Calls that run when the time is up are awaited, at most a minute.
  * Prints "open N" once with -o, when every stream has had its first event, then one line of JSON: times in
- * microseconds, and how late the events came after the instant that provider.c put into their id.
+ * microseconds, and how late the events came after the instant that provider.c padded them with.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 enum { HEAD = 4096, EVENT = 2048, READ = 1 << 16, BATCH = 1024, KEPT = 1 << 22, ON_TIME = 100000, GRACE = 60000000 };
+#define PADDING "\"obfuscation\":\""
 enum { IN_HEAD, IN_LENGTH, IN_SIZE, IN_CHUNK, AFTER_CHUNK, IN_TRAILER };
 
 typedef struct {
@@ -93,7 +94,8 @@ static void count_event(Connection *c, uint64_t moment) {
   unsigned long long due;
   c->event[c->event_length] = 0;
   if (!strncmp(c->event, "data: [DONE]", 12)) c->finished = 1;
-  if (sscanf(c->event, "data: {\"id\":\"chatcmpl-%20llu", &due) != 1) return;
+  const char *padding = strstr(c->event, PADDING);
+  if (!padding || sscanf(padding + strlen(PADDING), "%20llu", &due) != 1) return;
   uint64_t late = moment > due ? moment - due : 0;
   if (event_count < KEPT) lateness[event_count] = late;
   event_count++;

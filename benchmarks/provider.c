@@ -2,7 +2,7 @@
  *
  * One epoll thread, HTTP/1.1 keep-alive on a free loopback port, which it prints. The request's "user" field orders the
  * answer: "events=100;gap=10000" streams 100 content chunks, one each 10,000 microseconds. A request without
- * "stream":true gets about 1 KB of JSON at once. The id of every chunk is the instant at which it was due, in
+ * "stream":true gets about 1 KB of JSON at once. What pads every chunk is the instant at which it was due, in
  * microseconds of CLOCK_MONOTONIC, so that the receiver on the same machine sees how late it came.
  */
 #define _GNU_SOURCE
@@ -108,10 +108,12 @@ static void put_content(Connection *c) {
   char json[768];
   int last = c->sent == c->events - 1;
   put_event(c, json, sprintf(json,
-      "{\"id\":\"chatcmpl-%020llu\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
+      "{\"id\":\"chatcmpl-%020d\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
       "\"model\":\"gpt-4o-mini-2024-07-18\",\"system_fingerprint\":\"fp_0123456789\",\"choices\":[{\"index\":0,"
-      "\"delta\":{%s\"content\":\" token%03d\"},\"logprobs\":null,\"finish_reason\":%s}],\"usage\":null}",
-      (unsigned long long)c->due, c->sent ? "" : "\"role\":\"assistant\",", c->sent % 1000, last ? "\"stop\"" : "null"));
+      "\"delta\":{%s\"content\":\" token%03d\"},\"logprobs\":null,\"finish_reason\":%s}],\"usage\":null,"
+      "\"obfuscation\":\"%020llu\"}",
+      c->fd, c->sent ? "" : "\"role\":\"assistant\",", c->sent % 1000, last ? "\"stop\"" : "null",
+      (unsigned long long)c->due));
   c->sent++;
 }
 
@@ -119,10 +121,11 @@ static void put_end(Connection *c) {
   char json[768];
   if (c->asks_usage)
     put_event(c, json, sprintf(json,
-        "{\"id\":\"chatcmpl-%020llu\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
+        "{\"id\":\"chatcmpl-%020d\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
         "\"model\":\"gpt-4o-mini-2024-07-18\",\"choices\":[],\"usage\":{\"prompt_tokens\":120,"
-        "\"completion_tokens\":%d,\"total_tokens\":%d,\"prompt_tokens_details\":{\"cached_tokens\":64}}}",
-        (unsigned long long)c->due, c->events, c->events + 120));
+        "\"completion_tokens\":%d,\"total_tokens\":%d,\"prompt_tokens_details\":{\"cached_tokens\":64}},"
+        "\"obfuscation\":\"%020llu\"}",
+        c->fd, c->events, c->events + 120, (unsigned long long)c->due));
   put(c, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", 24);
 }
 

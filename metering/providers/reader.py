@@ -24,6 +24,9 @@ NO_TEXT = frozenset(
 PLAIN = rb"([ !#-\[\]-~]*)"
 """The inside of a JSON string that is ASCII without escapes: as many characters as bytes."""
 INSIDE = re.compile(PLAIN)
+PADDING = re.compile(rb'"(?:obfuscation|p)":"%b"\}\n\n\Z' % PLAIN)
+"""Of a random length, so that nobody can tell a text by the size of its pieces: OpenAI's and Mistral's."""
+NOWHERE = (b"\0", b"\0", b"\0")
 
 
 class Counts:
@@ -90,7 +93,7 @@ class AnswerReader:
         self.characters = 0
         self.events = 0
         self.text = bytearray()
-        self.around: tuple[bytes, bytes] = (b"", b"")
+        self.around = NOWHERE
         self.model = ""
         self.tier = ""
         self.error = ""
@@ -106,16 +109,20 @@ class AnswerReader:
         return False
 
     def again(self, event: bytes) -> bool:
-        """Count an event that differs from the one skimmed last in its text alone: it can't be more than text either.
+        """Count an event that differs from the one skimmed last in its text and its padding alone.
 
-        False, with nothing counted, for any other; only after an event was skimmed.
+        It can't be more than text either. False, with nothing counted, for any other.
         """
-        before, after = self.around
-        start, end = len(before), len(event) - len(after)
-        if not (event.startswith(before) and event.endswith(after) and INSIDE.fullmatch(event, start, end)):
-            return False
-        self._count(event, start, end)
-        return True
+        before, after, last = self.around
+        start = len(before)
+        end = event.find(b'"', start)
+        if event.startswith(before) and event.startswith(after, end) and INSIDE.fullmatch(event, start, end):
+            stop = len(event) - len(last)
+            padding = end + len(after)
+            if padding == stop or (last and event.endswith(last) and INSIDE.fullmatch(event, padding, stop)):
+                self._count(event, start, end)
+                return True
+        return False
 
     def skim_text(self, event: bytes, piece: re.Pattern[bytes]) -> bool:
         """Count the text that `piece` finds (its only group); False where there is none, or it needs parsing."""
@@ -123,7 +130,9 @@ class AnswerReader:
         if found is None:
             return False
         start, end = found.span(1)
-        self.around = event[:start], event[end:]
+        padding = PADDING.search(event, end)
+        stop, begin = padding.span(1) if padding else (len(event), len(event))
+        self.around = event[:start], event[end:stop], event[begin:]
         self._count(event, start, end)
         return True
 

@@ -100,3 +100,23 @@ def test_nearly_all_of_a_stream_is_not_parsed(
     assert fresh.skim(b"data: %b\n\n" % orjson.dumps(event("plain words")))
     assert (fresh.characters, fresh.events) == (11, 1)
     assert not fresh.skim(b"data: %b\n\n" % orjson.dumps(event("naïve \\ words")))
+
+
+PIECES = st.sampled_from(
+    [b"", b" ", b"one two", b"\n", b"\n\n", b'"', b"\\n", "ä".encode(), b"data: {}", b"\r\n", b"}"]
+)
+
+
+@given(st.data())
+def test_what_looks_like_the_event_before_it_is_counted_as_that(data: st.DataObject) -> None:
+    reader, event = data.draw(st.sampled_from(SHAPES))
+    before, after = orjson.dumps(event("TEXT")).split(b"TEXT")
+    if data.draw(st.booleans()):
+        after = after.removesuffix(b"}") + b',"obfuscation":"'
+    last = b'"}\n\n' if after.endswith(b'"') else b"\n\n"
+    answer, general = StreamAnswer(reader()), StreamAnswer(reader())
+    for _ in range(data.draw(st.integers(2, 6))):
+        text, padding, end = data.draw(PIECES), data.draw(PIECES), data.draw(PIECES)
+        chunk = b"data: %b%b%b%b%b%b" % (before, text, after, padding, last, end)
+        assert answer.feed(chunk) == general.feed(chunk[:7]) + general.feed(chunk[7:])
+    assert answer.finish() == general.finish()
