@@ -30,6 +30,10 @@ class Line(NamedTuple):
     unit_price: Decimal
     amount: Decimal
 
+    def texts(self) -> list[str | int]:
+        """The line as an event keeps it: unit, count, unit price and amount, the money as exact plain text."""
+        return [self.unit, self.count, plain_text(self.unit_price), plain_text(self.amount)]
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -87,7 +91,7 @@ class Charge(NamedTuple):
         return tuple([rate.line(count) for rate, count in self.counted])
 
     def texts(self) -> list[list[str | int]]:
-        """The lines as an event keeps them: unit, count, unit price and amount, the money as exact plain text."""
+        """The texts of all lines, without making the lines."""
         return [
             [
                 rate.unit,

@@ -182,9 +182,7 @@ def test_a_card_knows_what_it_has_no_price_for(prices: Prices, usage: Usage, pri
 )
 def test_the_texts_of_a_charge_are_its_lines(usage: Usage, prices: Prices) -> None:
     charge = card(prices).charge(usage)
-    assert charge.texts() == [
-        [line.unit, line.count, plain_text(line.unit_price), plain_text(line.amount)] for line in charge.lines
-    ]
+    assert charge.texts() == [line.texts() for line in charge.lines]
     assert charge.cost == to_nano(sum((line.amount for line in charge.lines), Decimal(0)))
 
 
