@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 NANO = 1_000_000_000
 HALF = NANO // 2
 MINUS = "−"
 ATTO = 10**18
+Attos = int | Fraction
+"""A number of 10⁻¹⁸ dollars: nearly every price and amount is a whole one, so that integers do for arithmetic."""
 LARGEST = 2**63 - 1
 """The largest amount of nano-USD that the ledger's bigint columns hold: 9.2 billion dollars."""
 
@@ -37,30 +40,27 @@ def to_nano(amount: Decimal) -> int:
     return round(amount * NANO)
 
 
-def attos(amount: Decimal) -> int | None:
-    """An amount of USD as a whole number of 10⁻¹⁸ dollars; None where it is none, or not finite."""
+def attos(amount: Decimal, share: int = 1) -> Attos:
+    """An amount of USD, or a share of it, in 10⁻¹⁸ dollars. Raises `InvalidAmount` for NaN and infinities."""
     if not amount.is_finite():
-        return None
-    numerator, denominator = amount.as_integer_ratio()
-    whole, rest = divmod(numerator * ATTO, denominator)
-    return None if rest else whole
+        raise InvalidAmount(f"{amount} is not an amount of money.")
+    exact = Fraction(amount) * ATTO / share
+    return exact.numerator if exact.denominator == 1 else exact
 
 
-def nano_of_attos(amount: int) -> int:
-    """A number of 10⁻¹⁸ dollars in nano-USD: `to_nano` without a Decimal."""
+def nano_of_attos(amount: Attos) -> int:
+    """10⁻¹⁸ dollars in nano-USD, rounded as `to_nano` does, without a Decimal."""
     nano, rest = divmod(amount, NANO)
     if rest < HALF or (rest == HALF and not nano & 1):
         return nano
     return nano + 1
 
 
-def atto_text(amount: int) -> str:
-    """A number of 10⁻¹⁸ dollars as exact USD in plain digits: `plain_text` without a Decimal."""
-    if 0 < amount < ATTO:
+def atto_text(amount: Attos) -> str:
+    """10⁻¹⁸ dollars as USD in plain digits, as `plain_text` writes them; 28 digits of what has no end."""
+    if type(amount) is int and 0 < amount < ATTO:  # nearly always, and worth to be written without a Decimal
         return f"0.{amount:018d}".rstrip("0")
-    whole, rest = divmod(abs(amount), ATTO)
-    digits = f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
-    return f"-{digits}" if amount < 0 else digits
+    return plain_text(Decimal(amount.numerator) / (amount.denominator * ATTO))
 
 
 def usd(nano: int) -> Decimal:

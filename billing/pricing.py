@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import compress
+from operator import attrgetter, mul
 from typing import TYPE_CHECKING, NamedTuple
 
-from billing.money import atto_text, attos, nano_of_attos, plain_text, to_nano
+from billing.money import Attos, atto_text, attos, nano_of_attos, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from metering.usage import Usage
 
 ZERO = Decimal(0)
+
+
+Texts = tuple[str, int, str, str]
+"""Unit, count, unit price and amount, the money as exact plain text."""
 
 
 class Line(NamedTuple):
@@ -30,38 +35,35 @@ class Line(NamedTuple):
     unit_price: Decimal
     amount: Decimal
 
-    def texts(self) -> list[str | int]:
-        """The line as an event keeps it: unit, count, unit price and amount, the money as exact plain text."""
-        return [self.unit, self.count, plain_text(self.unit_price), plain_text(self.amount)]
+    def texts(self) -> Texts:
+        """The line as an event keeps it."""
+        return self.unit, self.count, plain_text(self.unit_price), plain_text(self.amount)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A list price: `price` USD for `per` of `unit`.
 
-    `unit_price` is exactly `price / per` where `exact`: not so for a price an hour, charged by the second. `attos` is
-    the unit price in 10⁻¹⁸ dollars, None where it is no whole number of them; `text` is it in plain digits.
+    `attos` is the exact price of one, in 10⁻¹⁸ dollars; `unit_price` and its `text` are the same as a decimal, cut to
+    28 digits where it has no end: a price an hour, charged by the second.
     """
 
     unit: str
     price: Decimal
     per: int
     unit_price: Decimal
-    exact: bool
-    attos: int | None
+    attos: Attos
     text: str
 
     @classmethod
     def of(cls, unit: str, price: Decimal, per: int) -> Rate:
         """The rate of a price."""
         unit_price = price / per
-        exact = unit_price * per == price
-        return cls(unit, price, per, unit_price, exact, attos(unit_price) if exact else None, plain_text(unit_price))
+        return cls(unit, price, per, unit_price, attos(price, per), plain_text(unit_price))
 
     def line(self, count: int) -> Line:
         """The explanation of `count` units at this price."""
-        amount = self.unit_price * count if self.exact else self.price * count / self.per
-        return Line(self.unit, count, self.unit_price, amount)
+        return Line(self.unit, count, self.unit_price, self.price * count / self.per)
 
 
 class Band(NamedTuple):
@@ -71,15 +73,15 @@ class Band(NamedTuple):
     rates: tuple[Rate, ...]
 
 
-Counted = tuple[Rate, int]
-"""How many of its unit a call is charged at a rate."""
+Charged = tuple[list[Rate], list[int]]
+"""The rates of a charge, and how many of its unit are charged at each."""
 
 
 class Charge(NamedTuple):
     """What a call costs, and why. `cost` is in nano-USD: the sum of the lines' exact amounts, rounded once."""
 
     cost: int
-    counted: list[Counted]
+    charged: Charged
     model: str = ""
     """The model as it was looked up: the last part's, when a call has several."""
     source: str = ""
@@ -88,19 +90,13 @@ class Charge(NamedTuple):
     @property
     def lines(self) -> tuple[Line, ...]:
         """The explanation of the cost, line by line."""
-        return tuple([rate.line(count) for rate, count in self.counted])
+        return tuple([rate.line(count) for rate, count in zip(*self.charged, strict=True)])
 
-    def texts(self) -> list[list[str | int]]:
+    def texts(self) -> list[Texts]:
         """The texts of all lines, without making the lines."""
-        return [
-            [
-                rate.unit,
-                count,
-                rate.text,
-                plain_text(rate.line(count).amount) if rate.attos is None else atto_text(rate.attos * count),
-            ]
-            for rate, count in self.counted
-        ]
+        rates, counts = self.charged
+        amounts = map(atto_text, map(mul, map(_attos, rates), counts))
+        return list(zip(map(_unit, rates), counts, map(_text, rates), amounts, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +159,14 @@ class RateCard:
         tariff = self.tariff
         counts = tariff.own_counts(usage)
         rates = tariff.rates_at(usage.input_tokens) if tariff.bands else tariff.rates
-        counted = list(compress(zip(rates, counts, strict=True), counts))
-        return Charge(cost_of(counted), counted, self.model, self.source, self.version)
+        charged = list(compress(rates, counts)), list(filter(None, counts))
+        return Charge(cost_of(*charged), charged, self.model, self.source, self.version)
 
     def input_cost(self, tokens: int) -> int | None:
         """Nano-USD of a plain prompt of so many tokens; None where prompts have no price by the token."""
         for rate in self.tariff.rates_at(tokens):
             if rate.unit == "input_tokens":
-                return cost_of([(rate, tokens)])
+                return nano_of_attos(rate.attos * tokens)
         return None
 
     def prices(self, usage: Usage) -> bool:
@@ -183,15 +179,12 @@ class RateCard:
         return covered or self.tariff.free or "requests" in priced
 
 
-def cost_of(counted: Iterable[Counted]) -> int:
-    """The nano-USD of some counts at their rates: summed exactly, rounded once."""
-    whole, rest = 0, ZERO
-    for rate, count in counted:
-        if rate.attos is None:
-            rest += rate.line(count).amount
-        else:
-            whole += rate.attos * count
-    return nano_of_attos(whole) if rest is ZERO else to_nano(rest + Decimal(whole).scaleb(-18))
+def cost_of(rates: Iterable[Rate], counts: Iterable[int]) -> int:
+    """The nano-USD of so many of each rate's unit: summed exactly, rounded once."""
+    return nano_of_attos(sum(map(mul, map(_attos, rates), counts)))
+
+
+_unit, _text, _attos = map(attrgetter, ("unit", "text", "attos"))
 
 
 def families_of(usage: Usage) -> tuple[str, ...]:

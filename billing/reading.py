@@ -9,12 +9,12 @@ from billing.pricing import Charge, cost_of
 from metering.usage import Part, Reading, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
     from billing.cards import Context, RateCards
-    from billing.pricing import Counted
+    from billing.pricing import Rate
 
 # Service tiers as answers name them (lower case) → the catalogue's context; every other tier stands for itself.
 # Google: `trafficType` of Vertex AI. Anthropic: a batch is a service tier in its answers.
@@ -86,16 +86,13 @@ def _parts(reading: Reading, requested_model: str) -> list[tuple[tuple[str, ...]
 
 
 def _together(charges: list[Charge]) -> Charge | None:
+    """The charges of the parts as one: counts of the same unit at the same price are one line."""
     if len(charges) < 2:
         return charges[0] if charges else None
-    counted = _merged(pair for charge in charges for pair in charge.counted)
-    return charges[-1]._replace(cost=cost_of(counted), counted=counted)
-
-
-def _merged(counted: Iterable[Counted]) -> list[Counted]:
-    """Counts of the same unit at the same price as one."""
-    merged: dict[tuple[str, Decimal], Counted] = {}
-    for rate, count in counted:
-        same, before = merged.get((rate.unit, rate.unit_price), (rate, 0))
-        merged[rate.unit, rate.unit_price] = same, before + count
-    return list(merged.values())
+    merged: dict[tuple[str, Decimal], tuple[Rate, int]] = {}
+    for charge in charges:
+        for rate, count in zip(*charge.charged, strict=True):
+            same, before = merged.get((rate.unit, rate.unit_price), (rate, 0))
+            merged[rate.unit, rate.unit_price] = same, before + count
+    charged = [rate for rate, _ in merged.values()], [count for _, count in merged.values()]
+    return charges[-1]._replace(cost=cost_of(*charged), charged=charged)

@@ -96,13 +96,9 @@ class Call:
         self.asks_usage = endpoint.asks_usage and self.stream
         self.input_estimate = tokens.estimate_input(len(body))
         day = self.way.key.workspace.day(self.at / 1e6)
-        self.facts = b'"id":"%b","at":%d,"day":"%b","stream":%b,%b' % (
-            self.id.encode(),
-            self.at,
-            day.encode(),
-            b"true" if self.stream else b"false",
-            self.way.facts,
-        )
+        stream = "true" if self.stream else "false"
+        own = f'"id":"{self.id}","at":{self.at},"day":"{day}","stream":{stream},'
+        self.facts = own.encode() + self.way.facts
 
     # who calls whom
 

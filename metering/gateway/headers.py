@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def to_client(headers: Headers) -> bytes:
     named = _connection_names(headers)
     if named:
         headers = [header for header in headers if header[0] not in named]
-    return b"".join([b"%b: %b\r\n" % header for header in headers if TO_CLIENT[header[0]]])
+    return b"".join(map(_line, compress(headers, map(TO_CLIENT.__getitem__, map(_name, headers)))))
 
 
 class _Passing(dict[bytes, bool]):
@@ -61,6 +63,8 @@ class _Passing(dict[bytes, bool]):
 
 
 TO_CLIENT = _Passing()
+_name = itemgetter(0)
+_line = b"%b: %b\r\n".__mod__
 
 
 def _to_provider(name: bytes) -> bool:

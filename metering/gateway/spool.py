@@ -78,31 +78,34 @@ class Spool:
 
         Does not look at `full`: what belongs to a call that was let in is written as long as there is room.
         """
-        if self._size + len(line) > SEGMENT_BYTES and self._size:
+        length = len(line)
+        if self._size + length > SEGMENT_BYTES and self._size:
             self._go_on()
         try:
             written = os.write(self._file, line)
-            while written < len(line):
+            while written < length:
                 written += os.write(self._file, line[written:])
         except OSError as error:
             os.ftruncate(self._file, self._size)
             self._rest()
             raise SpoolFull(f"The spool in {self.directory} cannot be written: {error.strerror}.") from error
-        self._size += len(line)
+        self._size += length
 
     def put(self, line: bytes, told: Told) -> None:
         """Write a line together with all others of this turn of the loop; `told(True)` once it is in the file.
 
         With `sync` that is once it is on the disk. `told(False)`: the disk has no room, and the line was not written.
         """
-        if not self._put:
+        if self._put:
+            self._put.append((line, told))
+        else:
+            self._put = [(line, told)]
             asyncio.get_running_loop().call_soon(self._write_put)
-        self._put.append((line, told))
 
     def _write_put(self) -> None:
         put, self._put = self._put, []
         try:
-            self.append(b"".join([line for line, _ in put]))
+            self.append(put[0][0] if len(put) == 1 else b"".join([line for line, _ in put]))
         except (SpoolFull, OSError) as error:
             logger.critical("The spool takes no more lines: %s", error)
             put = [one for one in put if self._fits(*one)]

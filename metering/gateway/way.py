@@ -23,7 +23,8 @@ class Way:
 
     Holds as long as `key` is the object that the directory has: every change of a key, its workspace, its client, a
     credential or a budget makes another one. `caps` are the budgets to reserve on; `facts` are members of the JSON of
-    a call's lines in the spool; `opening` is the message to the provider up to what each call has of its own.
+    a call's lines in the spool; `opening` is the message to the provider up to what each call has of its own. A way is
+    `open` where nobody need be asked about a call: it has no list of models, no rate limit, no cap and no access token.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class Way:
         "limited",
         "metered",
         "method",
+        "open",
         "opening",
         "origin",
         "route",
@@ -60,6 +62,8 @@ class Way:
         caps = key.workspace.caps
         may_cost = endpoint.metered and not endpoint.free and caps is not NO_CAPS
         self.caps: list[Cap] = caps.of(key.id, self.client) if may_cost else []
+        listed = key.allowed_models or key.allowed_providers
+        self.open = not (listed or self.limited or self.caps or credential.token)
         self.facts = self._facts()
         self.opening = self._opening(head)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.decomposition import tariff
-from billing.money import atto_text, attos, nano_of_attos, plain_text, to_nano
+from billing.money import InvalidAmount, atto_text, attos, nano_of_attos, plain_text, to_nano
 from billing.pricing import Line, RateCard
 from metering.usage import COUNTS, Usage
 
@@ -199,6 +200,13 @@ def test_half_a_nano_dollar_is_rounded_to_even(amount: int) -> None:
     assert nano_of_attos(amount) == to_nano(Decimal(amount).scaleb(-18))
 
 
-def test_a_price_with_more_digits_is_no_whole_number_of_attos() -> None:
-    assert attos(Decimal("1E-19")) is None
-    assert attos(Decimal("NaN")) is None
+def test_a_price_without_an_end_stays_exact() -> None:
+    assert attos(Decimal("0.111"), 3600) == Fraction(111 * 10**15, 3600)
+    assert atto_text(attos(Decimal(2), 3)) == plain_text(Decimal(2) / 3)
+    assert nano_of_attos(attos(Decimal(2), 3)) == 666_666_667
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity"])
+def test_what_is_no_amount_has_no_attos(amount: str) -> None:
+    with pytest.raises(InvalidAmount):
+        attos(Decimal(amount))
