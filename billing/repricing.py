@@ -58,7 +58,7 @@ class Change:
 
     def adjustment(self, cause: UUID) -> dict[str, Any]:
         """The event that makes the change, as a result of the spool."""
-        lines: list[list[str | int]] = [line.texts() for line in self.charge.lines]
+        lines: list[list[str | int]] = [list(texts) for texts in self.charge.texts()]
         if self.old:
             lines.append([FORMER, -1, usd_text(self.old), usd_text(-self.old)])
         return correction(
