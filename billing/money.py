@@ -70,6 +70,8 @@ def usd(nano: int) -> Decimal:
 
 def usd_text(nano: int) -> str:
     """Nano-USD as exact USD in plain digits: `0.0335796`, `-12.5`, `300`; no exponent, no trailing zeros."""
+    if 0 < nano < NANO:
+        return f"0.{nano:09d}".rstrip("0")
     whole, fraction = divmod(abs(nano), NANO)
     digits = f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
     return f"-{digits}" if nano < 0 else digits

@@ -71,7 +71,7 @@ class Call:
         self.way = way
         self.catalogue = catalogue
         self.body = body
-        self.document: dict[str, Any] = {}
+        self.document: dict[str, Any]
         self.model = way.route.model
         self.stream = bool(way.route.stream)
         self.asks_usage = self.hide_usage = False
@@ -83,10 +83,12 @@ class Call:
         self.facts = b""
         self.request: Request | None = None
         if way.metered:
-            self._read_body(body)
+            self._read_body(way, body)
+        else:
+            self.document = {}
 
-    def _read_body(self, body: bytes | bytearray) -> None:
-        route = self.way.route
+    def _read_body(self, way: Way, body: bytes | bytearray) -> None:
+        route = way.route
         endpoint = route.endpoint
         self.document = document = read_form(body) if endpoint.form else read_json(body)
         if not self.model:
@@ -95,10 +97,10 @@ class Call:
             self.stream = document.get("stream") in (True, "true")
         self.asks_usage = endpoint.asks_usage and self.stream
         self.input_estimate = tokens.estimate_input(len(body))
-        day = self.way.key.workspace.day(self.at / 1e6)
+        day = way.key.workspace.day(self.at / 1e6)
         stream = "true" if self.stream else "false"
         own = f'"id":"{self.id}","at":{self.at},"day":"{day}","stream":{stream},'
-        self.facts = own.encode() + self.way.facts
+        self.facts = own.encode() + way.facts
 
     # who calls whom
 

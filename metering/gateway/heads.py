@@ -7,7 +7,7 @@ parsed again, and finds what the head led to.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metering.gateway.request import Head
@@ -19,12 +19,8 @@ END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,12})(?=\r\n)", re.IGNORECASE)
 
 
-class Recalled(NamedTuple):
-    """A known head at the beginning of some bytes, where the body starts in them, and how long the body is."""
-
-    head: Head
-    start: int
-    length: int
+Recalled = tuple["Head", int, int]
+"""A known head at the beginning of some bytes, where the body starts in them, and how long the body is."""
 
 
 class Heads:
@@ -40,7 +36,7 @@ class Heads:
         if length is None:
             return None
         head = self._known.get(data[: length.start(1)] + data[length.end(1) : end])
-        return None if head is None else Recalled(head, end + 4, int(length[1]))
+        return None if head is None else (head, end + 4, int(length[1]))
 
     def remember(self, data: bytes, head: Head) -> None:
         """Keep a head that was just parsed from the beginning of `data`.
