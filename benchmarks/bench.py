@@ -78,7 +78,7 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(open_files: int = 1024) -> Iterator[Bench]:
-    """Start the provider, nginx, the recorder and the gateway; stop them all at the end."""
+    """Start the provider, nginx, the plain relay, the recorder and the gateway; stop them all at the end."""
     measured, _ = share_processors()
     need_open_files(open_files)
     with tempfile.TemporaryDirectory(prefix="tokonomics-") as name, contextlib.ExitStack() as stack:
@@ -87,8 +87,9 @@ def bench(open_files: int = 1024) -> Iterator[Bench]:
         provider = stack.enter_context(started([native.compiled("provider", folder)], log))
         port = native.port_of(provider, log)
         nginx = stack.enter_context(peers.nginx(folder, port, measured))
+        relay = stack.enter_context(peers.relay(folder, port, measured))
         served = stack.enter_context(product.gateway(folder, port, measured))
-        targets = [target for target in (Target("direct", port), nginx, served.target) if target]
+        targets = [target for target in (Target("direct", port), nginx, relay, served.target) if target]
         yield Bench(folder, native.compiled("load", folder), targets, served)
 
 

@@ -1,4 +1,4 @@
-"""What is called in a run: the provider itself, and nginx before it as a plain reverse proxy."""
+"""What is called in a run: the provider itself, and before it nginx, or an event loop that does nothing but relay."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import os
 import resource
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from support import await_answer, free_port, started
+from support import ROOT, await_answer, free_port, started
 
 TAGS = {"client": "acme-corp", "project": "website", "env": "production"}
 SDK_HEADERS = {
@@ -103,3 +104,14 @@ def nginx(folder: Path, provider: int, processor: int) -> Iterator[Target | None
     with started(command, log, processor) as process:
         await_answer(port, "/", process, log)
         yield Target("nginx", port, process=process)
+
+
+@contextlib.contextmanager
+def relay(folder: Path, provider: int, processor: int) -> Iterator[Target]:
+    """The floor: relay.py on a free port."""
+    port = free_port()
+    log = folder / "relay.log"
+    command = [sys.executable, str(ROOT / "benchmarks" / "relay.py"), str(port), str(provider)]
+    with started(command, log, processor) as process:
+        await_answer(port, "/", process, log)
+        yield Target("relay", port, process=process)
