@@ -88,3 +88,27 @@ def test_a_status_that_no_list_has_is_passed_on(gateway: Running, provider: Prov
     provider.answer = lambda received: replace(completion(), status=529)
     answer = gateway.call("/proxy/openai/v1/chat/completions", ask("x").split(b"\r\n\r\n", 1)[1])
     assert answer.status == 529
+
+
+def test_a_broken_body_is_refused_alike_under_a_new_and_a_known_head(gateway: Running, provider: Provider) -> None:
+    broken = HEAD.format(key=KEY, length=3).encode() + b"{]}"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        seen = []
+        for call in (broken, broken, ask("good"), broken):
+            connection.sendall(call)
+            seen.append(connection.recv(65536))
+    assert seen[0].startswith(b"HTTP/1.1 400 ")
+    assert seen[0] == seen[1] == seen[3]
+    assert seen[2].startswith(b"HTTP/1.1 200 ")
+    assert len(provider.received) == len(gateway.records("result")) == 1
+
+
+def test_a_full_spool_refuses_a_known_head(gateway: Running, provider: Provider) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(ask("known"))
+        assert answers(connection, 1) == [b"200 OK"]
+        spool = gateway.gateway.spool
+        spool._full, spool._look_at = True, float("inf")
+        connection.sendall(ask("too much"))
+        assert answers(connection, 1) == [b"503 Service Unavailable"]
+    assert len(provider.received) == 1
