@@ -28,9 +28,10 @@ def known(text: bytes = TEXT % b"2", head: Head = HEAD) -> Heads:
 def test_a_head_is_known_whatever_the_length_of_its_body(length: bytes) -> None:
     recalled = known().recall(TEXT % length + b'{"a":1}')
     assert recalled is not None
-    assert recalled.head is HEAD
-    assert recalled.length == int(length)
-    assert recalled.start == len(TEXT % length)
+    head, start, told = recalled
+    assert head is HEAD
+    assert told == int(length)
+    assert start == len(TEXT % length)
 
 
 @pytest.mark.parametrize(
