@@ -40,15 +40,20 @@ def used_models(workspace: Workspace) -> list[Model]:
     return [(seller_of(row["provider"]), row["model"]) for row in rows]
 
 
-def find_models(book: PriceBook, text: str, provider: str, moment: datetime) -> list[Model]:
-    """The models of the lists and rules whose name holds a text, those of exactly that name first."""
-    wanted = text.lower()
+def find_models(
+    book: PriceBook, text: str, provider: str, moment: datetime, reachable: Sequence[str] = ()
+) -> list[Model]:
+    """The models of the lists and rules whose name holds a text, those of exactly that name first.
+
+    Of two with the same name the one of a provider that is `reachable` comes first.
+    """
+    wanted, near = text.lower(), set(reachable)
     found = {
         (seller, model)
         for seller, model in [*book.lists.models(moment), *book.ruled_models(moment)]
         if provider in ("", seller) and wanted in model.lower()
     }
-    return sorted(found, key=lambda pair: (pair[1].lower() != wanted, pair[1].lower(), pair[0]))
+    return sorted(found, key=lambda pair: (pair[1].lower() != wanted, pair[1].lower(), pair[0] not in near, pair[0]))
 
 
 def sellers(workspace: Workspace) -> list[str]:

@@ -19,6 +19,7 @@ from billing.price_words import MAIN_UNITS, TIER_LABELS, per_words, price_text, 
 from billing.pricebook import MODEL_LENGTH, NOTE_LENGTH
 
 LENGTH = 40
+CHOOSE = "Choose a provider"
 PATTERN = "A name as calls have it, or a pattern with *: ft:gpt-4o-mini:*."
 
 
@@ -62,20 +63,19 @@ class RuleForm(forms.Form):
     def __init__(self, *args: Any, sellers: Sequence[str], zone: ZoneInfo, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone, self.today = zone, today
-        every = [("", "Every provider")] if self.every_provider else []
-        self.offer("provider", sellers, every)
+        self.offer("provider", sellers, "Every provider" if self.every_provider else CHOOSE)
         self.fields[
             "first"
         ].help_text = f"From midnight in {zone.key} on; empty: from now on. What was priced stays as it is."
 
-    def offer(self, name: str, sellers: Sequence[str], before: Sequence[tuple[str, str]] = ()) -> None:
-        """Let one of these providers be chosen, and whichever the address has chosen already."""
+    def offer(self, name: str, sellers: Sequence[str], empty: str = CHOOSE) -> None:
+        """Let one of these providers be chosen, and whichever the address has chosen already; `empty` is for none."""
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         chosen = self.initial.get(name)
         known = [*sellers, chosen] if chosen and chosen not in sellers else sellers
         named = sorted(((seller, seller_label(seller)) for seller in known), key=lambda pair: pair[1].lower())
-        field.choices = [*before, *named]
+        field.choices = [("", empty), *named]
 
     def rule(self) -> dict[str, Any]:
         """What was asked for, as the domain calls it."""

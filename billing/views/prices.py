@@ -32,7 +32,8 @@ def prices(request: WorkspaceRequest) -> HttpResponse:
     text, provider = asked.text("q").strip(), asked.text("provider")
     book, moment = book_of(workspace), _moment(workspace, asked.chosen_day)
     searched = bool(text or provider)
-    found = find_models(book, text, provider, moment) if searched else used_models(workspace)
+    reachable = sellers(workspace)
+    found = find_models(book, text, provider, moment, reachable) if searched else used_models(workspace)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -40,7 +41,7 @@ def prices(request: WorkspaceRequest) -> HttpResponse:
         "searched": searched,
         "text": text,
         "provider": provider,
-        "providers": _providers(workspace, provider),
+        "providers": _providers(reachable, provider),
         "day": asked.chosen_day,
         "today": clock.today(workspace),
         "rules": rules_of(workspace).count(),
@@ -97,7 +98,6 @@ def _moment(workspace: Workspace, day: date | None) -> datetime:
     return datetime.combine(day, time(12), clock.zone(workspace))
 
 
-def _providers(workspace: Workspace, chosen: str) -> list[tuple[str, str]]:
-    known = sellers(workspace)
+def _providers(known: list[str], chosen: str) -> list[tuple[str, str]]:
     named = [*known, chosen] if chosen and chosen not in known else known
     return sorted(((seller, seller_label(seller)) for seller in named), key=lambda pair: pair[1].lower())

@@ -59,6 +59,11 @@ def test_a_model_is_found_by_a_part_of_its_name(as_bob: Browser, workspace: Work
     assert "No model matches" in page(as_bob, workspace, q="no such model")
 
 
+def test_a_model_that_calls_can_go_to_is_found_first(as_bob: Browser, workspace: Workspace) -> None:
+    said = page(as_bob, workspace, q="gpt-4o-mini")
+    assert 0 < said.index("gpt-4o-mini OpenAI") < said.index("gpt-4o-mini github-copilot")
+
+
 def test_a_model_of_the_workspaces_own_is_found(as_bob: Browser, workspace: Workspace, charlie: User) -> None:
     for tenant, model in ((workspace, "llama-own"), (charlie.memberships.get().workspace, "llama-theirs")):
         prices = {"input_mtok": Decimal(1), "output_mtok": Decimal(2)}

@@ -158,9 +158,10 @@ def test_the_list_of_events_says_that_a_price_came_later(as_alice: Browser, work
     after = words(as_alice.get(at("events", workspace)))
     assert "2 calls · &lt;$0.01 cost · 0 estimated" in after
     assert "1,000 200 priced later 690 ms 200" in after
-    assert "0 0 $0.001400 0 ms adjustment" in after
+    assert "0 0 adjustment ± $0.001400 – adjustment" in after
     assert "2 of 2, as of" in after
     drawer = words(as_alice.get(at("event", workspace, event.id)))
+    assert "$0.001400000 Cost, exact, with what was corrected later" in drawer
     assert "What was corrected later Adjustments of this call Priced $0.001400000" in drawer
     correction = UsageEvent.objects.get(source="adjustment")
     shown = words(as_alice.get(at("event", workspace, correction.id)))
