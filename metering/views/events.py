@@ -114,6 +114,8 @@ def _summary(request: WorkspaceRequest, chosen: EventFilter) -> selection.Summar
 
 def _explained(request: WorkspaceRequest, found: UsageEvent) -> dict[str, Any]:
     name = names.clients(request.workspace.id, [found.client])[found.client]
+    corrections = _corrections(request, found)
+    costs = [one.cost for one in (found, *corrections) if one.cost is not None]
     return {
         "event": found,
         "name": name,
@@ -122,7 +124,8 @@ def _explained(request: WorkspaceRequest, found: UsageEvent) -> dict[str, Any]:
         "lines": explanation.lines(found),
         "source": explanation.source(found),
         "flags": explanation.flags(found),
-        "corrections": _corrections(request, found),
+        "corrections": corrections,
+        "now_cost": sum(costs) if costs else None,
         "key": names.keys(request.workspace.id, [str(found.key_id)]).get(str(found.key_id), found.key_name),
     }
 
