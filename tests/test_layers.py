@@ -43,7 +43,9 @@ STARTERS = [f"{app}.management.commands.{name}" for app in APPS for name in ("ga
 """Commands that start another edge or the whole, and so know it."""
 DOORED = (".api", ".forms", ".views")
 """Edges that visitors reach: they find rows from a workspace that a door has let them into."""
-TENANT_MODELS = "Client ProviderCredential ApiKey Budget UsageEvent Membership Invitation ApiToken AuditEntry".split()
+TENANT_MODELS = """
+    Client ProviderCredential ApiKey Budget UsageEvent Membership Invitation ApiToken AuditEntry PriceRule
+""".split()
 
 
 def unit_of(module: str) -> str:

@@ -44,7 +44,6 @@ def prices(request: WorkspaceRequest) -> HttpResponse:
         "providers": _providers(reachable, provider),
         "day": asked.chosen_day,
         "today": clock.today(workspace),
-        "rules": rules_of(workspace).count(),
         "may_change": reaches(request.role, Role.ADMIN),
     }
     return render(request, "billing/prices.html", context)
@@ -71,7 +70,6 @@ def price(request: WorkspaceRequest) -> HttpResponse:
         "shown": shown_quote(quote, rows, zone),
         "history": [shown_span(span, rows, zone) for span in history(book, *model, CONTEXTS[tier])],
         "moment": moment.astimezone(zone),
-        "now": timezone.now(),
         "day": asked.chosen_day,
         "today": clock.today(workspace),
         "tier": tier,

@@ -168,7 +168,7 @@ def test_the_number_of_queries_stays(
 ) -> None:
     for number in range(rules):
         own(workspace, datetime(2026, 6, 1 + number, tzinfo=UTC), "0.3")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         page(as_bob, workspace, q="gpt", provider="openai")
     with django_assert_num_queries(8):
         page(as_bob, workspace, "price", **MINI)
