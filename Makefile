@@ -14,7 +14,7 @@ run: .venv/runtime ## Serve the whole product on http://127.0.0.1:8000 until Ctr
 test: .venv/tools ## Run the tests; ARGS="-k spool" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-faults: .venv/tools ## Kill and cut a running product, again and again, and print what was lost (a quarter of an hour)
+faults: .venv/tools ## Kill and cut a running product, again and again, and print what was lost (half an hour)
 	@FAULTS=full $(BIN)/python -m pytest -p no:xdist -q tests/faults
 
 check: .venv/tools ## Lint, types, layers, templates, migrations, known vulnerabilities
