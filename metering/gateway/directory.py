@@ -1,8 +1,9 @@
 """Who may call, and with which provider account: a copy of the keys in use, kept in step with PostgreSQL.
 
-A call only looks into a dict. Keys come in on first use; a change of theirs, their workspace, client or credentials is
-told by NOTIFY (migration 0003) and read again at once; all are read again every REFRESH_SECONDS in case a notice was
-missed. While PostgreSQL is away the copy stays as it is, so known keys go on working.
+A call only looks into a dict. The newest keys are there before their first call, others come in with it; a change of
+theirs, their workspace, client or credentials is told by NOTIFY (migration 0003) and read again at once; all are read
+again every REFRESH_SECONDS in case a notice was missed. While PostgreSQL is away the copy stays as it is, so known keys
+go on working, in each process alike.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from metering.gateway.caps import CapRow, Caps
 from metering.gateway.prices import NOTICE, RULES, Prices, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from billing.rules import Rule
     from tokonomics.crypto import Keyring
@@ -32,7 +33,15 @@ RETRY_SECONDS = 1
 QUERY_SECONDS = 5
 UNKNOWN_LIMIT = 10_000
 CHUNK = 1000
+AHEAD = 1000
+"""Keys that a process knows from its start on."""
+AHEAD_OF_WORKSPACE = 100
+"""Keys of one workspace that are read when something of it changes, such as a key that was just made."""
 
+NEWEST = "SELECT digest FROM metering_apikey WHERE revoked_at IS NULL ORDER BY created_at DESC LIMIT %s"
+NEWEST_OF_WORKSPACE = """
+SELECT digest FROM metering_apikey WHERE workspace_id = %s AND revoked_at IS NULL ORDER BY created_at DESC LIMIT %s
+"""
 KEYS = """
 SELECT k.digest, k.id::text, k.name, k.last_four, k.revoked_at IS NOT NULL, k.credential_id::text, c.slug,
        k.requests_per_minute, k.tokens_per_minute, k.allowed_models, k.allowed_providers,
@@ -99,20 +108,28 @@ class Directory:
 
     async def load(self, digests: Iterable[bytes]) -> None:
         """Read these keys from PostgreSQL into the copy; raises DirectoryUnavailable."""
-        wanted = list(digests)
-        try:
-            async with self.lock, asyncio.timeout(QUERY_SECONDS):
-                rows, credentials, caps, rules = await self._query(wanted)
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            await self.close()
-            raise DirectoryUnavailable(str(error)) from error
-        self._replace(wanted, rows, credentials, caps, rules)
+        if wanted := list(digests):
+            async with self._asking() as connection:
+                rows, credentials, caps, rules = await self._query(connection, wanted)
+            self._replace(wanted, rows, credentials, caps, rules)
 
     async def load_prices(self) -> None:
         """Read the prices of all workspaces anew; raises DirectoryUnavailable."""
+        async with self._asking() as connection:
+            await self.prices.load(connection)
+
+    async def _newest(self, query: str, values: list[Any]) -> set[bytes]:
+        """Which keys to have ahead of their first call; raises DirectoryUnavailable."""
+        async with self._asking() as connection:
+            rows = await (await connection.execute(query, values)).fetchall()
+        return {digest for (digest,) in rows}
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """The connection, for one question at a time; raises DirectoryUnavailable."""
         try:
             async with self.lock, asyncio.timeout(QUERY_SECONDS):
-                await self.prices.load(await self._connected())
+                yield await self._connected()
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self.close()
             raise DirectoryUnavailable(str(error)) from error
@@ -133,7 +150,7 @@ class Directory:
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**self.parameters, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            await self._reload()  # whatever changed while nobody listened
+            await self._reload(await self._newest(NEWEST, [AHEAD]))  # and whatever changed while nobody listened
             self.ready = True
             async for notice in connection.notifies():
                 workspace = notice.payload
@@ -141,9 +158,11 @@ class Directory:
                     await self.load_prices()
                     continue
                 self.unknown.clear()
-                async with self.lock:  # a look-up under way may have read what this notice has just changed
-                    pass
-                await self.load([digest for digest, key in self.keys.items() if key.workspace.id == workspace])
+                # Waits for a look-up under way, which may have read what this notice has just changed.
+                newest = await self._newest(NEWEST_OF_WORKSPACE, [workspace, AHEAD_OF_WORKSPACE])
+                await self.load(
+                    newest.union(key for key, found in self.keys.items() if found.workspace.id == workspace)
+                )
 
     async def _refresh(self) -> None:
         while True:
@@ -151,17 +170,16 @@ class Directory:
             with contextlib.suppress(DirectoryUnavailable):
                 await self._reload()
 
-    async def _reload(self) -> None:
+    async def _reload(self, more: Iterable[bytes] = ()) -> None:
         self.unknown.clear()
         await self.load_prices()
-        digests = list(self.keys)
+        digests = list({*self.keys, *more})
         for start in range(0, len(digests), CHUNK):
             await self.load(digests[start : start + CHUNK])
 
-    async def _query(self, digests: list[bytes]) -> tuple[Rows, Rows, Rows, tuple[Rule, ...]]:
-        if not digests:
-            return [], [], [], ()
-        connection = await self._connected()
+    async def _query(
+        self, connection: psycopg.AsyncConnection[Any], digests: list[bytes]
+    ) -> tuple[Rows, Rows, Rows, tuple[Rule, ...]]:
         if not self.prices.loaded:
             await self.prices.load(connection)
         rows = await (await connection.execute(KEYS, [digests])).fetchall()

@@ -1,4 +1,4 @@
-"""The directory against PostgreSQL: keys come in on first use, and every change arrives by notice."""
+"""The directory against PostgreSQL: keys come in ahead or on first use, and every change arrives by notice."""
 
 from __future__ import annotations
 
@@ -99,6 +99,28 @@ def test_unseen_key_is_read_with_its_workspace_and_accounts(key: ApiKey) -> None
         assert (found.id, found.name, found.client) == (str(key.pk), "Site (mk_…tory)", None)
         assert (found.workspace.id, found.workspace.day(1767222000)) == (str(key.workspace_id), "2026-01-01")
         assert found.credentials["openai"].secret == "sk-default"
+
+    run(test)
+
+
+def test_key_is_known_before_its_first_call(key: ApiKey) -> None:
+    revoked = digest("mk_revoked")
+    factories.ApiKeyFactory.create(workspace=key.workspace, digest=revoked, revoked_at=timezone.now())
+
+    async def test(directory: Directory) -> None:
+        found = directory.find(digest(KEY))
+        assert found is not None
+        assert (found.name, found.credentials["openai"].secret) == ("Site (mk_…tory)", "sk-default")
+        assert directory.find(revoked) is None
+
+    run(test)
+
+
+def test_new_key_is_known_before_its_first_call(key: ApiKey) -> None:
+    async def test(directory: Directory) -> None:
+        made = digest("mk_new")
+        await elsewhere(lambda: factories.ApiKeyFactory.create(workspace=key.workspace, digest=made))
+        await until(lambda: directory.find(made))
 
     run(test)
 
