@@ -33,14 +33,20 @@ NOTICE = "prices"
 """What a notice says where the prices of all workspaces have changed (migration 0002 of billing)."""
 SECOND = "litellm"
 
-LISTS = "SELECT id::text, source, starts_at FROM billing_pricelist ORDER BY starts_at, created_at"
+# What begins or ends in the past counts from the moment on at which it was laid down: no call that runs meanwhile gets
+# another price than the one that was reserved for it. Calls that are over get theirs by a re-pricing run.
+LISTS = """
+SELECT id::text, source, GREATEST(starts_at, created_at) FROM billing_pricelist
+ORDER BY GREATEST(starts_at, created_at), created_at
+"""
 CONTENT = "SELECT source, version, content FROM billing_pricelist WHERE id = %s"
 _RULES = """
-SELECT r.id::text, COALESCE(r.workspace_id::text, ''), r.kind, r.provider, r.model, r.starts_at, ended.at,
+SELECT r.id::text, COALESCE(r.workspace_id::text, ''), r.kind, r.provider, r.model,
+       GREATEST(r.starts_at, r.created_at), ended.at,
        r.tier, r.prices, r.percent, r.to_provider, r.to_model
 FROM billing_pricerule r
 CROSS JOIN LATERAL (
-    SELECT LEAST(r.ends_at, min(e.ends_at)) AS at FROM billing_priceruleend e WHERE e.rule_id = r.id
+    SELECT LEAST(r.ends_at, min(GREATEST(e.ends_at, e.created_at))) AS at FROM billing_priceruleend e WHERE e.rule_id = r.id
 ) ended
 WHERE {} AND (ended.at IS NULL OR ended.at > now() - interval '1 day')
 ORDER BY r.id

@@ -101,6 +101,28 @@ class TestNotices:
 
         run(test)
 
+    def test_a_running_call_keeps_the_price_of_its_admission(self, key: ApiKey) -> None:
+        async def test(directory: Directory) -> None:
+            await look_up(directory, KEY)
+            admitted = timezone.now()
+            prices = {"input_mtok": Decimal(9)}
+            await elsewhere(
+                lambda: add_price(
+                    workspace=None,
+                    provider=MODEL[0],
+                    model=MODEL[1],
+                    prices=prices,
+                    starts_at=admitted - HOUR,
+                    actor=None,
+                )
+            )
+            await until(lambda: cost(directory)[0] == 900)
+            held = directory.prices.book.rate_card(*MODEL, admitted)
+            assert held is not None
+            assert held.charge(MILLION_IN).cost // 10**7 == 40
+
+        run(test)
+
     def test_what_was_laid_down_before_the_start_is_there_with_the_first_key(self, key: ApiKey) -> None:
         dearer(timezone.now() - HOUR)
         rule = own(key, "0.55")
