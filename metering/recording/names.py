@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     import psycopg
 
     from metering.recording.batch import Batch
+    from metering.recording.facts import Facts
 
     Cursor = psycopg.Cursor[Any]
 
 LIMIT = 1000
 REMEMBERED = 500_000
 """Names that are kept in memory before it starts afresh."""
+REMEMBERED_FACTS = 50_000
 
 LOCK = """
 SELECT count(pg_advisory_xact_lock(number))
@@ -57,6 +59,8 @@ class Names:
     """The names that the ledger is known to have. To be thrown away with a transaction that failed."""
 
     def __init__(self) -> None:
+        self.admitted: set[tuple[Facts, str]] = set()
+        """Facts, and the day, of calls that brought in nothing unknown: there is no need to look at them again."""
         self.clients: set[ClientKey] = set()
         self.values: defaultdict[TagGroup, set[str]] = defaultdict(set)
         """The values of a tag by (workspace, day, tag key), `other` left out. A full set is complete for good."""
@@ -67,17 +71,28 @@ class Names:
         Before anything else of the batch is written: two recorders with new names of one workspace take turns here.
         """
         self._forget()
-        clients = dict.fromkeys((key[0], key[2]) for key in batch.tallies.usage if key[2])
-        unknown = [key for key in clients if key not in self.clients]
-        beyond, groups = self._new_values(batch)
+        new = {(facts, day) for facts, day, _ in batch.tallies.groups} - self.admitted
+        clients = {(facts.workspace, facts.client) for facts, _ in new if facts.client}
+        unknown = sorted(clients - self.clients)
+        beyond, groups = self._new_values(new)
         workspaces = {workspace for workspace, _ in unknown} | {workspace for workspace, _, _ in groups}
         if workspaces:
             cursor.execute(LOCK, [list(workspaces)])
         if unknown and (renamed := self._admit_clients(cursor, unknown)):
             batch.rename_clients(renamed)
-        return beyond | self._admit_values(cursor, groups) if groups else beyond
+        if groups:
+            beyond |= self._admit_values(cursor, groups)
+        self.admitted.update(seen for seen in new if self._holds(*seen, beyond))
+        return beyond
+
+    def _holds(self, facts: Facts, day: str, beyond: set[TagKey]) -> bool:
+        """Whether all names of these calls are known, so that none has to be replaced."""
+        named = not facts.client or (facts.workspace, facts.client) in self.clients
+        return named and beyond.isdisjoint(_values(facts, day))
 
     def _forget(self) -> None:
+        if len(self.admitted) > REMEMBERED_FACTS:
+            self.admitted.clear()
         if len(self.clients) > REMEMBERED:
             self.clients.clear()
         if sum(map(len, self.values.values())) > REMEMBERED:
@@ -112,11 +127,11 @@ class Names:
 
     # tag values
 
-    def _new_values(self, batch: Batch) -> tuple[set[TagKey], dict[TagGroup, list[str]]]:
+    def _new_values(self, seen: Iterable[tuple[Facts, str]]) -> tuple[set[TagKey], dict[TagGroup, list[str]]]:
         """Unseen values: those of a tag that is full, and those of tags that may have room."""
         beyond: set[TagKey] = set()
         groups: defaultdict[TagGroup, list[str]] = defaultdict(list)
-        for key in batch.tallies.tags:
+        for key in sorted({key for facts, day in seen for key in _values(facts, day)}):
             group, value = key[:3], key[3]
             known = self.values.get(group, ())
             if value in known or value == OTHER:
@@ -143,6 +158,11 @@ class Names:
                 else:
                     beyond.add((*group, value))
         return beyond
+
+
+def _values(facts: Facts, day: str) -> list[TagKey]:
+    """The values of tags that calls bring in."""
+    return [(facts.workspace, day, tag, value) for tag, value in facts.tags.items()]
 
 
 def _columns(keys: Iterable[tuple[str, ...]]) -> list[list[str]]:

@@ -20,8 +20,8 @@ from metering.recording.trail import PIECE_BYTES, Place, Trail
 from metering.records import BadLine
 from metering.spooling import Piece, Segment, living, lock_path, processes, read
 
-BATCH_BYTES = 8 * 1024 * 1024
-BATCH_LINES = 20_000
+BATCH_BYTES = 16 * 1024 * 1024
+BATCH_LINES = 40_000
 
 logger = logging.getLogger(__name__)
 

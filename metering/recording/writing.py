@@ -135,7 +135,7 @@ class Ledger:
                 keys = sorted(batch.refusals)
                 cursor.execute(REFUSALS, [*map(list, zip(*keys, strict=True)), [batch.refusals[key] for key in keys]])
             settle(cursor, batch)
-            workspaces = {key[0] for key in (*batch.tallies.usage, *batch.refusals)}
+            workspaces = {facts.workspace for facts, _, _ in batch.tallies.groups} | {key[0] for key in batch.refusals}
             cursor.execute(
                 "SELECT pg_notify(%s, workspace) FROM unnest(%s::text[]) workspace", [CHANNEL, list(workspaces)]
             )

@@ -9,10 +9,12 @@ import pytest
 from django.utils import timezone
 
 from metering.models import Client
+from metering.recording.batch import Batch
 from metering.recording.names import LIMIT
+from metering.recording.writing import Ledger
 from metering.verify import Scope, differences
 from tests.factories import WorkspaceFactory
-from tests.spooled import Record, intent, leave, record, result, rows, totals
+from tests.spooled import Record, intent, leave, parameters, record, result, rows, totals
 from tokonomics.ids import new_id
 from tokonomics.models import Workspace
 
@@ -121,3 +123,25 @@ def test_the_limit_is_that_of_a_day_and_a_tag(workspace: Workspace, tmp_path: Pa
     record(tmp_path)
     found = {value for (value,) in rows("SELECT tag_value FROM daily_tag_usage WHERE tag_value !~ '^v'")}
     assert found == {"tomorrow", "another tag", "another tenant", "other"}
+
+
+def test_one_recorder_replaces_the_same_names_again_and_again(workspace: Workspace) -> None:
+    ledger = Ledger(parameters())
+    names = [f"c{number:04}" for number in range(LIMIT + 1)]
+    values = [{"run": f"v{number:04}"} for number in range(LIMIT + 1)]
+    known, beyond = (names[0], values[0]), (names[-1], values[-1])
+    for calls in (zip(names, values, strict=True), [beyond, known], [beyond, known]):
+        batch = Batch()
+        for client, tags in calls:
+            batch.add_result(result(intent(workspace, client=client, tags=tags)))
+        ledger.record(batch)
+    ledger.close()
+    assert rows("SELECT client, count(*) FROM usage_event GROUP BY 1 HAVING count(*) > 1 ORDER BY 1") == [
+        ("c0000", 3),
+        ("other", 3),
+    ]
+    assert rows("SELECT tag_value, calls FROM daily_tag_usage WHERE calls > 1 ORDER BY 1") == [
+        ("other", 3),
+        ("v0000", 3),
+    ]
+    assert not list(differences(Scope()))
