@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,8 +23,11 @@ logger = logging.getLogger(__name__)
 
 MOST_COUNTED = 1 << 20
 """Characters of a prompt that are counted; of a longer one the rest is taken to be like them."""
-MOST_KEPT = 2048
-"""Bytes of a request's text that a stream holds in memory; of a longer one the rest is taken to be like them."""
+MOST_KEPT = 4096
+"""Bytes of a request that a stream holds in memory: of a longer one its beginning and its end stand for the rest."""
+BINARY = (b";base64,", b'"data":"', b'"data": "')
+"""What binary data begins with in the JSON of every dialect."""
+LEAST_BINARY = 256
 MEDIUM_TOKENS = 1000
 """A picture, a document or a sound in a prompt: a picture of a megapixel is 765 at OpenAI, 1,334 at Anthropic."""
 MESSAGE_TOKENS = 3
@@ -78,7 +81,10 @@ MEDIA = frozenset(
 
 
 class Request(NamedTuple):
-    """What is known of a request: its length, and its own bytes, its text's beginning, or all of its text."""
+    """What is known of a request: its length, and all of it, parsed or as bytes, or a part of its text.
+
+    `text` stands for `characters` like it; `media` and `messages` are counted apart.
+    """
 
     body_bytes: int
     document: Mapping[str, Any] | None = None
@@ -97,11 +103,28 @@ class Told(NamedTuple):
     reading: Reading
 
 
-def kept(document: Mapping[str, Any], body: bytes | bytearray) -> Request:
-    """Of a request as much as is kept in memory while its answer is streamed: at most MOST_KEPT bytes of text."""
+def kept(body: bytes | bytearray) -> Request:
+    """Of a request as much as is kept in memory while its answer is streamed. Quick, as calls wait for it."""
     if len(body) <= MOST_KEPT:
         return Request(len(body), body=bytes(body))
-    return _measured(Request(len(body), document), MOST_KEPT)
+    spans = sorted(span for mark in BINARY for span in _binary(body, mark))
+    begin = min(MOST_KEPT // 2, spans[0][0] if spans else len(body))
+    end = max(len(body) - MOST_KEPT // 2, spans[-1][1] if spans else 0)
+    sample = body[:begin] + body[end:]
+    text = sample.decode(errors="ignore")
+    rest = len(body) - sum(stop - start for start, stop in spans)
+    return Request(len(body), text=text, characters=rest * len(text) // max(1, len(sample)), media=len(spans))
+
+
+def _binary(body: bytes | bytearray, mark: bytes) -> Iterator[tuple[int, int]]:
+    """Where binary data stands that begins with a mark and ends with its text."""
+    at = body.find(mark)
+    while at >= 0:
+        start = at + len(mark)
+        stop = body.find(b'"', start)
+        if stop - start >= LEAST_BINARY and body.find(b";base64,", start, stop) < 0:
+            yield start, stop
+        at = body.find(mark, max(start, stop))
 
 
 def estimate(told: Told) -> Usage:

@@ -164,7 +164,7 @@ class Call:
     def let_go(self) -> None:
         """Forget the request, of which a long answer needs no more than what an estimate is made of."""
         if self.way.route.endpoint.estimable and self.way.metered:
-            self.request = kept(self.document, self.body)
+            self.request = kept(self.body)
         self.body = b""
         if self.way.route.endpoint.later is None:
             self.document = {}

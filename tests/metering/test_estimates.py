@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -127,15 +128,41 @@ def test_settings_are_no_prompt_and_tools_are() -> None:
 
 def test_a_short_request_is_kept_whole_while_its_answer_is_streamed() -> None:
     document = asked(TEXT)
-    assert input_tokens(O200K, kept(document, orjson.dumps(document))) == input_tokens(O200K, whole(document))
+    assert input_tokens(O200K, kept(orjson.dumps(document))) == input_tokens(O200K, whole(document))
 
 
-def test_of_a_long_request_the_beginning_is_kept_and_the_rest_taken_to_be_like_it() -> None:
-    document = asked(*[TEXT] * 200)
-    request = kept(document, orjson.dumps(document))
-    assert (len(request.text), request.body, request.document) == (MOST_KEPT, b"", None)
-    assert request.characters == 200 * (len(TEXT) + 1) - 1
-    assert input_tokens(O200K, request) == pytest.approx(input_tokens(O200K, whole(document)), rel=0.02)
+@pytest.mark.parametrize("text", [TEXT, "Ünïcödé " * 20, "語の" * 40])
+def test_of_a_long_request_beginning_and_end_stand_for_the_rest(text: str) -> None:
+    document = asked(*[text] * 200)
+    request = kept(bytearray(orjson.dumps(document)))
+    assert (len(request.text.encode()) <= MOST_KEPT, request.body, request.document) == (True, b"", None)
+    exact = input_tokens(O200K, whole(document))
+    assert exact <= input_tokens(O200K, request) <= exact * 1.4
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0K" * 5000}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0K" * 5000}},
+        {"inlineData": {"mimeType": "image/png", "data": "data:image/png;base64," + "iVBORw0K" * 5000}},
+    ],
+)
+@pytest.mark.parametrize("number", [1, 3])
+def test_pictures_of_a_long_request_count_as_such(picture: dict[str, Any], number: int) -> None:
+    document = asked([{"type": "text", "text": TEXT}, *[picture] * number, {"type": "text", "text": TEXT}])
+    for body in (orjson.dumps(document), json.dumps(document).encode()):
+        request = kept(body)
+        assert request.media == number
+        exact = input_tokens(O200K, whole(document))
+        assert exact * 0.9 <= input_tokens(O200K, request) <= exact * 1.2
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=20), st.lists(st.sampled_from([b'"data":"', b";base64,", b'"', b"A" * 300, b"\xff" * 2000])))
+def test_any_bytes_can_be_kept(start: bytes, pieces: list[bytes]) -> None:
+    request = kept(start + b"".join(pieces))
+    assert 0 <= request.characters <= request.body_bytes
 
 
 def test_what_was_told_stands_and_the_rest_is_counted() -> None:
