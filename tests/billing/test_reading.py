@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import orjson
 import pytest
 
 from billing.catalogue import Catalogue, charge_reading
-from billing.reading import price_context
+from billing.reading import basis_of, price_context, reading_of
 from metering.usage import Part, Reading, Usage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -107,3 +108,32 @@ def test_the_tier_and_the_speed_of_the_answer_choose_the_price(catalogue: Catalo
     fast = Reading(million, model="claude-opus-4-8", context=(("speed", "fast"),))
     assert cost(catalogue, "anthropic", fast, "") == 50 * 10**9
     assert cost(catalogue, "anthropic", Reading(million, model="claude-opus-4-8"), "") == 25 * 10**9
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(SMALL, model="gpt-5-mini", service_tier="flex"),
+        Reading(SMALL, model="gpt-5-mini", service_tier="batch"),
+        Reading(SMALL, model="claude-opus-4-6", service_tier="standard", context=(("speed", "fast"),)),
+        Reading(
+            SMALL + SMALL,
+            model="claude-sonnet-4-5",
+            parts=(Part("claude-sonnet-4-5", SMALL), Part("claude-opus-4-5", SMALL)),
+        ),
+    ],
+)
+def test_a_call_is_priced_again_from_what_its_event_keeps(catalogue: Catalogue, reading: Reading) -> None:
+    basis = orjson.loads(orjson.dumps(basis_of(reading)))
+    assert basis
+    assert reading.usage is not None
+    again = reading_of(reading.usage, reading.model, basis)
+    provider = "anthropic" if "claude" in reading.model else "openai"
+    assert cost(catalogue, provider, again, "") == cost(catalogue, provider, reading, "")
+
+
+@pytest.mark.parametrize("tier", ["", "default", "standard", "on_demand", "auto"])
+def test_an_ordinary_call_keeps_nothing(catalogue: Catalogue, tier: str) -> None:
+    reading = Reading(SMALL, model="gpt-5-mini", service_tier=tier)
+    assert basis_of(reading) == {}
+    assert cost(catalogue, "openai", reading, "") == cost(catalogue, "openai", reading._replace(service_tier=""), "")

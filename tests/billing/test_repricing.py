@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -297,6 +299,36 @@ def test_a_step_that_was_done_and_forgotten_adds_nothing(workspace: Workspace) -
     Repricing.objects.update(state="applying", position_at=None, position_id=None)
     work(run.pk)
     assert (UsageEvent.objects.count(), cost(workspace)) == (2, 1_400_000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_and_workers_at_the_same_time_take_turns(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repricing_runs, "STEP", 3)
+    moments = [ledger.NOON + timedelta(minutes=minute) for minute in range(20)]
+    ledger.record(*[ledger.event(workspace, admitted_at=moment) for moment in moments])
+    price(workspace)
+    runs = [run_over(workspace, apply=False) for _ in range(2)]
+    for run in runs:
+        apply_run(run=run, actor=None)
+    errors: list[BaseException] = []
+
+    def worker(run: Repricing) -> None:
+        try:
+            work(run.pk)
+        except BaseException as error:  # noqa: BLE001 -- told below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=worker, args=[run]) for run in [*runs, *runs]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert (UsageEvent.objects.count(), cost(workspace)) == (40, 20 * 1_400_000)
+    assert sum(totals(run).get("acme-corp", (0,))[0] for run in runs) == 20
+    assert "agree: 20 calls, 0.028 USD" in verified()
 
 
 def test_a_run_that_fails_says_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
