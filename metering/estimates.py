@@ -8,14 +8,14 @@ that an estimate of a reasoning model is too low.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from metering import encodings
+from metering.families import OTHERS, Family, family, tokens_of
+from metering.prompt_text import SETTINGS, Prompt
 from metering.tokens import estimate_input
 from metering.usage import Reading, Usage
 
@@ -32,52 +32,6 @@ MEDIUM_TOKENS = 1000
 """A picture, a document or a sound in a prompt: a picture of a megapixel is 765 at OpenAI, 1,334 at Anthropic."""
 MESSAGE_TOKENS = 3
 """What frames each message of a chat, and the answer's beginning (OpenAI's cookbook, "How to count tokens")."""
-
-OLDER = re.compile(r"gpt-4(?!o|\.\d)|gpt-3|text-embedding|davinci|babbage")
-"""OpenAI's models that read cl100k_base; all others read o200k_base."""
-OPENAI = re.compile(r"(?:ft:)?(?:gpt-|chatgpt-|o\d(?:-|$)|text-embedding-|davinci|babbage|codex|computer-use)")
-MAKERS = re.compile(r"^(?:[a-z]{2,6}\.)?(?:openai|anthropic|google)[./]|^models/")
-"""What resellers put before a model's own name: `openai/gpt-5`, `us.anthropic.claude-…`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """How a maker's models are counted: by an encoding, or by tenths of a character a token.
-
-    `latin` is for ASCII; `alphabet` for letters of two bytes in UTF-8, such as Greek, Cyrillic and Arabic, and accented
-    ones; `ideograph` for those of three and four, such as Chinese, Japanese, Hindi and emoji.
-    """
-
-    encoding: str = ""
-    latin: int = 40
-    alphabet: int = 25
-    ideograph: int = 12
-
-
-# Claude: 3.4 characters a token in recorded answers; Gemini: "about 4 characters" (Google's page on tokens).
-CLAUDE = Family(latin=34, alphabet=20, ideograph=9)
-GEMINI = Family(latin=40, alphabet=27, ideograph=13)
-OTHERS = Family(latin=37, alphabet=24, ideograph=11)
-
-NO_TEXT = frozenset(
-    "b64_json cache_control call_id data encrypted_content file_id id mime_type mimeType media_type role signature"
-    " status thoughtSignature tool_call_id tool_use_id type".split()
-)
-"""Members of a prompt whose strings the model does not read."""
-SETTINGS = frozenset(
-    "background conversation container encoding_format generationConfig include logit_bias logprobs metadata modalities"
-    " model prediction previous_response_id prompt_cache_key prompt_cache_retention reasoning reasoning_effort"
-    " safetySettings safety_identifier service_tier speed stop stop_sequences store stream stream_options thinking"
-    " tool_choice toolConfig truncation user verbosity".split()
-)
-"""Members of a request that are no prompt."""
-STRUCTURED = frozenset("tools functions response_format json_schema schema input_schema parameters arguments".split())
-"""Members that the model reads with their brackets and names."""
-MEDIA = frozenset(
-    "image_url input_image image input_audio audio_url video_url file input_file document inlineData inline_data"
-    " fileData file_data".split()
-)
-"""Names of members and types of parts that carry media."""
 
 
 class Request(NamedTuple):
@@ -160,16 +114,6 @@ def _completed(usage: Usage | None, asked: int, written: int) -> Usage:
     )
 
 
-def family(model: str) -> Family:
-    """How to count for a model, by its name."""
-    name = MAKERS.sub("", model.lower())
-    if OPENAI.match(name):
-        return Family("cl100k_base" if OLDER.match(name.removeprefix("ft:")) else "o200k_base")
-    if "claude" in name:
-        return CLAUDE
-    return GEMINI if name.startswith(("gemini", "gemma", "learnlm")) else OTHERS
-
-
 def input_tokens(kind: Family, request: Request) -> int:
     """The tokens of a prompt: its text, its media and the frame of its messages. Raises `encodings.NoEncoding`."""
     request = _measured(request, MOST_COUNTED)
@@ -190,71 +134,9 @@ def _measured(request: Request, most: int) -> Request:
     return Request(request.body_bytes, None, b"", text[:most], len(text), prompt.media, prompt.messages)
 
 
-def tokens_of(kind: Family, text: str) -> int:
-    """The tokens of a text. Raises `encodings.NoEncoding`."""
-    if kind.encoding:
-        return encodings.count(kind.encoding, text)
-    data = text.encode(errors="replace")
-    latin = len(data.translate(None, NOT_ASCII))
-    ideographs = len(data) - len(data.translate(None, LONG_LEADS))
-    alphabet = len(text) - latin - ideographs
-    tenths = ((latin, kind.latin), (alphabet, kind.alphabet), (ideographs, kind.ideograph))
-    return sum(-(-characters * 10 // size) for characters, size in tenths)
-
-
-NOT_ASCII = bytes(range(0x80, 0x100))
-LONG_LEADS = bytes(range(0xE0, 0x100))
-"""First bytes of characters of three and four bytes in UTF-8."""
-
-
 def _scaled(kind: Family, text: str, characters: int) -> int:
     """The tokens of a text of so many characters, of which only the first are known."""
     if not text:
         return 0
     found = tokens_of(kind, text)
     return found if characters <= len(text) else -(-found * characters // len(text))
-
-
-class Prompt:
-    """The texts of a request, how many media it carries, and how many messages."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.media = 0
-        self.messages = 0
-
-    def read(self, document: Any) -> None:
-        """Look through it, without recursion: a request may be nested as deep as it likes."""
-        rooms = [document]
-        while rooms:
-            room = rooms.pop()
-            if type(room) is str:
-                self._text(room)
-            elif type(room) is list:
-                rooms += reversed(room)
-            elif type(room) is dict:
-                self.messages += "role" in room
-                kind = room.get("type")
-                if type(kind) is str and kind in MEDIA and "text" not in room:
-                    self.media += 1
-                    continue
-                rooms += reversed([self._member(name, value) for name, value in room.items() if name not in NO_TEXT])
-
-    def _member(self, name: str, value: Any) -> Any:
-        """What of a member is still to be looked through."""
-        if name in MEDIA and value:
-            self.media += 1
-            return None
-        if name in STRUCTURED and type(value) in (dict, list):
-            try:
-                self.texts.append(orjson.dumps(value).decode())
-            except TypeError:  # numbers beyond 64 bits, or nested without end: then its texts alone
-                return list(value.values()) if type(value) is dict else value
-            return None
-        return value
-
-    def _text(self, text: str) -> None:
-        if text.startswith("data:"):
-            self.media += 1
-        elif text:
-            self.texts.append(text)

@@ -19,9 +19,9 @@ LAYERS = {
         tokonomics.addresses tokonomics.crypto tokonomics.embedded tokonomics.environment tokonomics.figures
         tokonomics.ids tokonomics.logs tokonomics.processes
         metering.answers metering.bounds metering.chart metering.compression metering.errors metering.eventstream
-        metering.encodings metering.estimates metering.exact_json metering.json_edit
-        metering.json_stream metering.meter metering.months metering.multipart metering.periods metering.providers
-        metering.records metering.sse metering.tags metering.tokens metering.usage
+        metering.encodings metering.estimates metering.exact_json metering.families metering.json_edit
+        metering.json_stream metering.meter metering.months metering.multipart metering.periods metering.prompt_text
+        metering.providers metering.records metering.sse metering.tags metering.tokens metering.usage
         billing.book billing.cards billing.catalogue billing.decomposition billing.listing billing.litellm billing.money
         billing.price_files billing.pricing billing.reading billing.rules billing.sandbox
         billing.worst_case

@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from metering.encodings import count
-from metering.estimates import CLAUDE, GEMINI, MESSAGE_TOKENS, tokens_of
+from metering.estimates import MESSAGE_TOKENS
+from metering.families import CLAUDE, GEMINI, tokens_of
 from metering.records import decode
 from tests.metering.gateway.conftest import Running, Start
 from tests.metering.gateway.test_recordings import answer_of, ask
