@@ -46,7 +46,8 @@ SELECT r.id::text, COALESCE(r.workspace_id::text, ''), r.kind, r.provider, r.mod
        r.tier, r.prices, r.percent, r.to_provider, r.to_model
 FROM billing_pricerule r
 CROSS JOIN LATERAL (
-    SELECT LEAST(r.ends_at, min(GREATEST(e.ends_at, e.created_at))) AS at FROM billing_priceruleend e WHERE e.rule_id = r.id
+    SELECT LEAST(r.ends_at, min(GREATEST(e.ends_at, e.created_at))) AS at
+    FROM billing_priceruleend e WHERE e.rule_id = r.id
 ) ended
 WHERE {} AND (ended.at IS NULL OR ended.at > now() - interval '1 day')
 ORDER BY r.id
