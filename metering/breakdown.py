@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from metering import selection
 from metering.filters import TAG, EventFilter
-from metering.ledger import DailyTagUsage
+from metering.ledger import DailyRefusals, DailyTagUsage
 from metering.models import ApiKey
 from metering.periods import Period
 from metering.reports import daily
@@ -76,19 +76,26 @@ def _broken_down(rows: QuerySet[Any, Any], columns: Sequence[str]) -> Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """What one key used in a period, by model and by day."""
+    """What one key used in a period, by model and by day, and how many of its calls were refused, by code."""
 
     total: Sums
     models: Sequence[tuple[dict[str, Any], Sums]]
     days: Sequence[tuple[dict[str, Any], Sums]]
+    refused: dict[str, int]
 
 
 def key_usage(key: ApiKey, period: Period) -> KeyUsage:
-    """A key's own usage (3 queries)."""
+    """A key's own usage (4 queries)."""
     rows = daily(key.workspace_id, period).filter(key_id=key.id)
     with snapshot():
         by_day = sorted(grouped(rows, "day"), key=lambda row: row[0]["day"])
-        return KeyUsage(total(rows), grouped(rows, "provider", "model", limit=MOST), by_day)
+        return KeyUsage(total(rows), grouped(rows, "provider", "model", limit=MOST), by_day, _refused(key, period))
+
+
+def _refused(key: ApiKey, period: Period) -> dict[str, int]:
+    days = (period.first, period.last)
+    rows = DailyRefusals.objects.filter(workspace_id=key.workspace_id, key_id=key.id, day__range=days)
+    return {row["code"]: int(row["sum"]) for row in rows.values("code").annotate(sum=Sum("calls")).order_by("code")}
 
 
 def find_key(text: str) -> ApiKey | None:

@@ -122,6 +122,9 @@ class OwnUsageSerializer(SumsSerializer):
     key = OwnKeySerializer()
     period = PeriodSerializer()
     budget = OwnBudgetSerializer(allow_null=True)
+    refused = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Calls that were refused and so are no events, by code."
+    )
     by_model = ModelSerializer(many=True)
     by_day = DaySerializer(many=True)
 
@@ -147,6 +150,7 @@ class OwnUsage(APIView):
                 "period": period_data(key.workspace, month.whole),
                 "budget": OwnBudgetSerializer(budget).data if budget else None,
                 **SumsSerializer(used.total).data,
+                "refused": used.refused,
                 "by_model": [{**columns, **SumsSerializer(sums).data} for columns, sums in used.models],
                 "by_day": [{**columns, **SumsSerializer(sums).data} for columns, sums in used.days],
             }

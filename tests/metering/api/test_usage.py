@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from metering.ledger import DailyRefusals
 from metering.models import Budget, BudgetPeriod
 from tests.factories import ApiKeyFactory, ApiTokenFactory, BudgetFactory, ClientFactory
 from tests.ledger import NOON, event, record
@@ -89,6 +90,7 @@ def test_a_key_reads_its_own_month(get: Get, workspace: Workspace) -> None:
         "period": PERIOD | {"last_day": "2026-06-30", "end": "2026-06-30T22:00:00Z"},
         "budget": None,
         **sums(2, "0.00000032"),
+        "refused": {},
         "by_model": [
             {"provider": "openai", "model": "gpt-4.1", **sums(1, "0.0000003")},
             {"provider": "openai", "model": "gpt-4.1-mini", **sums(1, "0.00000002")},
@@ -98,6 +100,22 @@ def test_a_key_reads_its_own_month(get: Get, workspace: Workspace) -> None:
             {"day": "2026-06-23", **sums(1, "0.0000003")},
         ],
     }
+
+
+def test_a_key_reads_what_was_refused_to_it(get: Get, workspace: Workspace) -> None:
+    key, other = (ApiKeyFactory.create(workspace=workspace, key=text) for text in ("mk_mine", "mk_other"))
+    month = NOON.date()
+    for row, day, client, code, calls in [
+        (key, month, "acme-corp", "invalid_tags", 2),
+        (key, month.replace(day=1), "globex", "invalid_tags", 3),
+        (key, month, "acme-corp", "budget_exhausted", 7),
+        (key, month.replace(month=5), "acme-corp", "invalid_tags", 100),
+        (other, month, "acme-corp", "invalid_tags", 1000),
+    ]:
+        DailyRefusals.objects.create(
+            workspace_id=workspace.pk, day=day, client=client, key_id=row.pk, code=code, calls=calls
+        )
+    assert get("me/usage", bearer="mk_mine").json()["refused"] == {"budget_exhausted": 7, "invalid_tags": 5}
 
 
 def test_a_free_key_that_has_not_called(get: Get, workspace: Workspace) -> None:
