@@ -4,7 +4,7 @@ python benchmarks/ingest.py [--events 100000] [--rounds 3]
 
 With DATABASE_URL unset it starts the embedded PostgreSQL in a folder of its own; else it makes a database beside that
 of the URL, on this machine, and drops it at the end. The server's COPY reads one file, in one statement, into the same
-table with its keys, checks and trigger: nothing that keeps these can be faster.
+table with its keys, checks and trigger. The goals are set by a file of text; one in binary format is shown beside it.
 """
 
 from __future__ import annotations
