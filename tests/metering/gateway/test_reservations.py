@@ -195,8 +195,11 @@ def test_a_call_that_stumbles_keeps_the_verdict_from_no_other(
 ) -> None:
     limited = budget(workspace, 100)
 
+    def stumble(verdict: object) -> None:
+        raise RuntimeError("a bug")
+
     async def test(reservations: Reservations) -> None:
-        reservations.reserve(hold(workspace, 1, limited), lambda _: int("none"))
+        reservations.reserve(hold(workspace, 1, limited), stumble)
         assert codes(await ask(reservations, hold(workspace, 1, limited))) == ["admitted"]
 
     run(test)
