@@ -108,7 +108,7 @@ def as_library(usage: Usage) -> genai_prices.Usage:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     pair=st.sampled_from(sample()),
     usage=usages(),

@@ -50,7 +50,7 @@ def dollars(
     return None if card is None else Decimal(card.charge(usage).cost).scaleb(-9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pair=st.sampled_from(sample()), usage=usages(), moment=MOMENTS, context=st.sampled_from(CONTEXTS))
 def test_without_a_rule_a_book_is_its_list(
     pair: tuple[object, object], usage: Usage, moment: datetime, context: Context
@@ -66,7 +66,7 @@ def test_without_a_rule_a_book_is_its_list(
         assert (card.source, card.version, card.window) == (listed.source, listed.version, listed.window)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pair=st.sampled_from(sample()),
     usage=usages(),

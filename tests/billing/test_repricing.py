@@ -440,7 +440,7 @@ PRICES = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, prices=PRICES)
 def test_whatever_the_prices_sums_stay_sums_of_events(workspace: Workspace, events: Any, prices: Any) -> None:
     ledger.record(*[ledger.event(workspace, **event) for event in events])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from genai_prices.types import Tier, TieredPrices
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.catalogue import Catalogue
@@ -217,7 +217,6 @@ def within(draw: st.DrawFn) -> tuple[Bound, Usage]:
     )
 
 
-@settings(deadline=None)
 @given(PRICES, within())
 def test_no_answer_within_a_bound_costs_more(prices: Prices, both: tuple[Bound, Usage]) -> None:
     bound, usage = both
@@ -228,7 +227,6 @@ def test_no_answer_within_a_bound_costs_more(prices: Prices, both: tuple[Bound, 
         assert card.charge(usage).cost <= most
 
 
-@settings(deadline=None)
 @given(PRICES, within())
 def test_what_has_a_cost_within_a_bound_has_a_worst_case(prices: Prices, both: tuple[Bound, Usage]) -> None:
     bound, usage = both

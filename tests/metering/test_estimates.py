@@ -107,7 +107,7 @@ def test_pictures_of_a_long_request_count_as_such(picture: dict[str, Any], numbe
         assert exact * 0.9 <= input_tokens(O200K, request) <= exact * 1.2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=20), st.lists(st.sampled_from([b'"data":"', b";base64,", b'"', b"A" * 300, b"\xff" * 2000])))
 def test_any_bytes_can_be_kept(start: bytes, pieces: list[bytes]) -> None:
     request = kept(start + b"".join(pieces))
@@ -163,7 +163,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from("messages input contents system tools model".split()), JSON))
 def test_any_request_has_an_estimate(document: dict[str, Any]) -> None:
     for model in ("gpt-4o", "claude-sonnet-4-5"):

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.json_edit import set_value
@@ -71,7 +71,6 @@ def wanted(node: Any, path: tuple[str, ...]) -> Any:
     return members | {path[0]: wanted(members.get(path[0]), path[1:])}
 
 
-@settings(deadline=None)
 @given(OBJECTS, st.lists(st.just("a") | TEXT, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 2]))
 def test_the_document_has_that_value_and_is_the_same_otherwise(
     document: dict[str, Any], steps: list[str], ascii_only: bool, indent: int | None

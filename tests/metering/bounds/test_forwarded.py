@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metering import providers
@@ -54,7 +54,6 @@ CALLS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(CALLS), DOCUMENTS)
 def test_whatever_json_it_is_what_is_forwarded_says_what_was_reserved(call: Any, document: dict[str, Any]) -> None:
     provider, endpoint = call

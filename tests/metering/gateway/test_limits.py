@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.gateway import limits
@@ -370,7 +370,6 @@ def test_unused_windows_are_forgotten() -> None:
     assert len(limiter.shares.windows) <= 1_000
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60_000))
 def test_retry_after_is_the_shortest_whole_number_of_seconds_that_helps(wait: int) -> None:
     seconds = limits._seconds(wait)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.gateway.redis_address import RedisAddress, read_url
@@ -83,7 +83,6 @@ def test_an_error_is_raised_or_told(server: RedisServer) -> None:
     run(server, test)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b":0", b":12", b"+OK", b"-ERR no", b"$5\r\nhello"]), max_size=20), st.data())
 def test_any_split_of_the_bytes_gives_the_same_replies(replies: list[bytes], data: st.DataObject) -> None:
     async def test() -> None:

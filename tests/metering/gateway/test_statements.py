@@ -28,7 +28,7 @@ def run(test: Callable[[PGconn], Awaitable[list[Row]]]) -> list[Row]:
     return asyncio.run(whole())
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"))))
 def test_items_arrive_as_they_were(items: list[str]) -> None:
     rows = run(lambda pgconn: ask(pgconn, ITEMS, [array(map(quoted, items))]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.gateway.window import GIVE_BACK, MINUTE, TAKE, Window
@@ -29,7 +29,6 @@ def counted(uses: list[tuple[int, int]], since: int) -> tuple[int, int]:
     return len(recent), sum(recent)
 
 
-@settings(deadline=None)
 @given(LIMITS, TOKEN_LIMITS, USES)
 def test_no_minute_holds_more_and_nothing_fits_that_is_refused(
     most_requests: int | None, most_tokens: int | None, uses: list[tuple[int, int]]
@@ -49,7 +48,6 @@ def test_no_minute_holds_more_and_nothing_fits_that_is_refused(
             passed.append((now, tokens))
 
 
-@settings(deadline=None)
 @given(LIMITS, TOKEN_LIMITS, USES, TOKENS)
 def test_the_wait_is_the_shortest_that_helps(
     most_requests: int | None, most_tokens: int | None, uses: list[tuple[int, int]], tokens: int
@@ -92,7 +90,6 @@ def test_what_has_left_is_not_given_back_again() -> None:
     assert window.take(START + 61_000, None, 100, 1, 31) > 0
 
 
-@settings(deadline=None)
 @given(USES, st.lists(st.tuples(st.integers(0, MINUTE), TOKENS), max_size=20))
 def test_no_correction_leaves_less_than_nothing(
     uses: list[tuple[int, int]], corrections: list[tuple[int, int]]
@@ -146,7 +143,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_redis_decides_as_a_process_does(client: redis.Redis, steps: list[tuple[int, tuple[int | None, ...]]]) -> None:
     window = Window()
