@@ -226,15 +226,17 @@ def test_a_silent_database_is_waited_for_once(workspace: Workspace, monkeypatch:
     limited = budget(workspace, 100)
 
     async def test(reservations: Reservations, silent: socket.socket) -> None:
-        reservations.parameters |= {"host": "127.0.0.1", "port": silent.getsockname()[1]}
+        answering = reservations.parameters
+        reservations.parameters = answering | {"host": "127.0.0.1", "port": silent.getsockname()[1]}
         assert codes(await ask(reservations, hold(workspace, 1, limited))) == ["unavailable"]
         told: list[Any] = []
         reservations.reserve(hold(workspace, 1, limited), told.append)
         assert told == [None]
-        reservations.parameters |= parameters()
+        reservations.parameters = answering
         keeping_up = asyncio.create_task(reservations.keep_up())
-        while reservations.away:  # noqa: ASYNC110 -- nothing tells of its end
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while reservations.away:  # noqa: ASYNC110 -- nothing tells of its end
+                await asyncio.sleep(0.01)
         assert codes(await ask(reservations, hold(workspace, 100, limited))) == ["admitted"]
         keeping_up.cancel()
 
