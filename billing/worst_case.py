@@ -107,11 +107,11 @@ def _at(rates: tuple[Rate, ...], bound: Bound) -> Decimal:
 
 def _read(prices: dict[str, Decimal], bound: Bound) -> Decimal:
     """The dearest token of the prompt. One that is of two kinds without a price together is charged as both."""
-    cached = [unit for unit in ("cache_read_tokens", *CACHED[bound.cache]) if unit in prices]
-    media = [MEDIA[kind] for kind in bound.kinds if MEDIA.get(kind) in prices]
-    single = [prices[unit] for unit in ("input_tokens", "input_tool_tokens", *cached, *media) if unit in prices]
+    cached = ("cache_read_tokens", *CACHED[bound.cache])
+    media = [MEDIA[kind] for kind in bound.kinds if kind in MEDIA]
+    single = [prices.get(unit, ZERO) for unit in ("input_tokens", "input_tool_tokens", *cached, *media)]
     double = [
-        prices[BOTH[pair]] if BOTH.get(pair) in prices else prices[pair[0]] + prices[pair[1]]
+        prices[BOTH[pair]] if BOTH.get(pair) in prices else prices.get(pair[0], ZERO) + prices.get(pair[1], ZERO)
         for pair in product(cached, media)
     ]
-    return max(single + double, default=ZERO)
+    return max(single + double)
