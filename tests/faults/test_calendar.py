@@ -55,6 +55,10 @@ BOUNDARIES = [
 pytestmark = pytest.mark.faults
 
 
+NOTICE_SECONDS = 1.5
+"""A change is with every gateway process a second later."""
+
+
 def workspace_in(product: Product, provider: str, boundary: Boundary) -> dict[str, str]:
     """A workspace of that zone: a key under a large cap, and one whose cap a few calls use up."""
     made = product.key_for(provider, "--cap", "1000000", workspace=boundary.zone)
@@ -67,6 +71,7 @@ def workspace_in(product: Product, provider: str, boundary: Boundary) -> dict[st
             "UPDATE metering_budget SET billing_day = %s WHERE workspace_id = %s",
             [boundary.first_day, made["workspace"]],
         )
+    time.sleep(NOTICE_SECONDS)
     return {**made, "small": small}
 
 
