@@ -244,6 +244,10 @@ class Capped:
                 time.sleep(0.1)
 
 
+NOTICE_SECONDS = 1.5
+"""A new budget is with every gateway process a second later."""
+
+
 def capped_key(product: Product, upstream: Provider, outcome: Outcome, *, workspace_cap: int, cap: int = CAP) -> Capped:
     """A new workspace with such a key. No month of its budgets is open: the first call opens it."""
     made = product.key_for(upstream.url, workspace=f"Caps {uuid4()}")
@@ -257,6 +261,7 @@ def capped_key(product: Product, upstream: Provider, outcome: Outcome, *, worksp
                 "raise_reason, created_at) VALUES (%s, %s, %s, %s, true, 1, 0, '', now())",
                 [budget, made["workspace"], target, limit],
             )
+    time.sleep(NOTICE_SECONDS)
     return capped
 
 

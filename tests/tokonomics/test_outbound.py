@@ -207,4 +207,5 @@ def test_nothing_else_calls_out() -> None:
     files = [path for app in ("tokonomics", "metering", "billing") for path in (root / app).rglob("*.py")]
     calling = {str(path.relative_to(root)) for path in files if imports(path) & CLIENTS}
     asks_whether_we_serve = {"tokonomics/parts.py"}
-    assert calling == {"tokonomics/outbound.py"} | asks_whether_we_serve
+    where_the_operator_says = {"billing/price_downloads.py"}
+    assert calling == {"tokonomics/outbound.py"} | asks_whether_we_serve | where_the_operator_says
